@@ -1,0 +1,128 @@
+package fault
+
+import "slices"
+
+// The codes. They are appended to, never renumbered and never reused;
+// docs/errors.md has a section for each.
+const (
+	Usage            Code = "VM101" // unknown command, flag or value
+	NoRepository     Code = "VM102" // not inside a git repository
+	Ambiguous        Code = "VM103" // an operand that means two things
+	BadConfig        Code = "VM104" // a configuration value of the wrong form
+	NoIdentity       Code = "VM105" // git does not know who records
+	NoFile           Code = "VM106" // a named file does not exist
+	NotAFile         Code = "VM107" // a directory or device where a file is wanted
+	BadDigest        Code = "VM108" // not a SHA-256 in hex
+	NoRevision       Code = "VM109" // not a revision of this repository
+	BadDate          Code = "VM110" // not a date that git reads
+	GitMissing       Code = "VM111" // git is absent or too old
+	GitRefused       Code = "VM112" // git refuses the repository
+	BadOperand       Code = "VM113" // an id, label, link or image of the wrong form
+	ReadFailed       Code = "VM114" // a file that cannot be read
+	HelpUnknown      Code = "VM115" // no help page of that name
+	NotCanonical     Code = "VM201" // bytes that are not RFC 8785 canonical
+	TooLarge         Code = "VM202" // over a size limit
+	BadField         Code = "VM203" // a field against its rule
+	NotUTF8          Code = "VM204" // text that is not UTF-8
+	Secret           Code = "VM205" // looks like a secret
+	BadKind          Code = "VM206" // a kind that cannot be recorded by hand
+	DigestMismatch   Code = "VM207" // a file does not have the SHA-256 given for it
+	NoLedger         Code = "VM501" // no ledger in this repository
+	BadLedgerRef     Code = "VM502" // the ledger ref does not name a ledger
+	RefLocked        Code = "VM503" // the ledger ref is locked
+	BadTree          Code = "VM504" // the ledger's tree has something that must not be there
+	LostRace         Code = "VM505" // others moved the ref faster
+	NoReceipt        Code = "VM506" // no receipt of that id
+	ReadOnly         Code = "VM507" // the repository cannot be written
+	DiskFull         Code = "VM508" // no space left
+	ObjectMissing    Code = "VM509" // an object is not here
+	ObjectCorrupt    Code = "VM510" // an object cannot be read
+	NoMatch          Code = "VM511" // a query without results
+	Invalid          Code = "VM512" // verification: does not hold
+	Incomplete       Code = "VM513" // verification: cannot be judged here
+	ArtifactMismatch Code = "VM514" // the name is known with another hash
+	ArtifactUnknown  Code = "VM515" // neither name nor hash is known
+	OtherLedger      Code = "VM516" // remotes hold different ledgers
+	RemoteFailed     Code = "VM701" // a remote cannot be asked
+	PushFailed       Code = "VM702" // recorded, but the push failed
+	Internal         Code = "VM901" // a fault of this program
+	Interrupted      Code = "VM902" // stopped by the user
+)
+
+// Entry is what the catalog says of a code.
+type Entry struct {
+	Exit  Exit
+	Title string // the heading in docs/errors.md
+	Fix   string // advice; {name} is filled from a fault's details
+}
+
+// Lookup returns the catalog's entry for a code. An unknown code has exit
+// class [ExitOther] and no advice.
+func Lookup(c Code) Entry {
+	e, ok := catalog[c]
+	if !ok {
+		return Entry{Exit: ExitOther, Title: "unknown code"}
+	}
+	return e
+}
+
+// Codes lists every code of the catalog in ascending order.
+func Codes() []Code {
+	codes := make([]Code, 0, len(catalog))
+	for c := range catalog {
+		codes = append(codes, c)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+var catalog = map[Code]Entry{
+	Usage:        {ExitUsage, "wrong usage", "see what is possible:\n{program} help {command}"},
+	NoRepository: {ExitRepository, "no repository", "go into a repository, or make one:\ngit init"},
+	Ambiguous:    {ExitUsage, "ambiguous operand", "say which is meant with --file, --id or --rev, or give more digits"},
+	BadConfig:    {ExitUsage, "wrong configuration", "see where the value comes from, then correct it:\ngit config --show-origin --get-all {key}"},
+	NoIdentity: {ExitUsage, "no identity", "tell git who you are:\n" +
+		"git config --global user.name \"Your Name\"\ngit config --global user.email you@example.com"},
+	NoFile:      {ExitNotFound, "no such file", "check the path; it is read from the folder you are in"},
+	NotAFile:    {ExitUsage, "not a regular file", "name a file; pack a folder first:\ntar -czf {name}.tar.gz {path}"},
+	BadDigest:   {ExitUsage, "not a SHA-256", "give 64 lower-case hex digits, as printed by:\nsha256sum FILE"},
+	NoRevision:  {ExitNotFound, "unknown revision", "check that git knows it:\ngit rev-parse --verify {revision}"},
+	BadDate:     {ExitUsage, "not a date", "give a date as git reads it, such as 2026-11-22, 2026-11-22T14:05:00+01:00 or 2.days.ago"},
+	GitMissing:  {ExitRepository, "git is missing or too old", "install git 2.34 or newer and put it on PATH"},
+	GitRefused:  {ExitRepository, "git refuses the repository", "git's own words above say why and what it wants"},
+	BadOperand:  {ExitUsage, "operand of the wrong form", "see the forms:\n{program} help {command}"},
+	ReadFailed:  {ExitOther, "cannot read a file", "check the file's permissions"},
+	HelpUnknown: {ExitUsage, "no such help page", "see what there is:\n{program} help"},
+	NotCanonical: {ExitInvalid, "not canonical", "these bytes were not written by git-vaultmesh, or were changed since; " +
+		"the rule is in docs/spec/canonical.md"},
+	TooLarge: {ExitUsage, "over a limit", "shorten it; long texts belong into a file given with --evidence"},
+	BadField: {ExitUsage, "field against its rule", "the rules for each field are in docs/spec/receipt.md"},
+	NotUTF8:  {ExitUsage, "not UTF-8", "convert the text to UTF-8 and record it again"},
+	Secret: {ExitUsage, "looks like a secret", "a ledger is never rewritten: take the secret out, or, if it is none, say so:\n" +
+		"--allow-secret"},
+	BadKind: {ExitUsage, "kind cannot be recorded by hand", "record takes release, deployment (or deploy), decision, incident and discovery"},
+	DigestMismatch: {ExitInvalid, "file does not have that SHA-256", "the file is not the one meant, or was changed; compare:\n" +
+		"sha256sum {path}"},
+	NoLedger: {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
+	BadLedgerRef: {ExitRepository, "ledger ref names no ledger", "see what it names, and where a good copy is:\n" +
+		"git cat-file -t {ref}\ngit ls-remote origin {ref}"},
+	RefLocked: {ExitRace, "ledger ref is locked", "another git is writing, or one crashed; if none is running, remove the lock:\nrm {lock}"},
+	BadTree: {ExitInvalid, "ledger tree is malformed", "see every fault; do not add to this ledger before they are understood:\n" +
+		"git vaultmesh verify --all"},
+	LostRace:         {ExitRace, "lost a race", "nothing was written; run the command again"},
+	NoReceipt:        {ExitNotFound, "no such receipt", "list what the ledger holds:\ngit remembrancer query"},
+	ReadOnly:         {ExitRepository, "repository is read-only", "record as a user who may write to {path}, or in a clone of your own"},
+	DiskFull:         {ExitRepository, "disk is full", "nothing was recorded; make room and run the command again"},
+	ObjectMissing:    {ExitIncomplete, "object is missing", "fetch what this clone lacks:\ngit fetch --refetch origin {ref}"},
+	ObjectCorrupt:    {ExitInvalid, "object is corrupt", "see the damage, then take the object from a good clone:\ngit fsck --full"},
+	NoMatch:          {ExitNotFound, "no match", "try fewer or shorter words; without words everything is listed"},
+	Invalid:          {ExitInvalid, "verification failed", "the steps above say what does not hold; compare with another clone before trusting it"},
+	Incomplete:       {ExitIncomplete, "verification is incomplete", "the steps above say what is missing here"},
+	ArtifactMismatch: {ExitInvalid, "artifact does not match", "do not use this file; see what was recorded under its name:\ngit remembrancer query {name}"},
+	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --artifact {path}"},
+	OtherLedger:      {ExitRepository, "different ledgers", "say which remote's ledger this repository shares:\ngit vaultmesh init --remote NAME"},
+	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
+	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
+	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
+	Interrupted:      {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
+}
