@@ -1,0 +1,206 @@
+package receipt
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"regexp"
+	"slices"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Schema is the value of every receipt's schema field: the format's version,
+// and what keeps a signature over a receipt from being one over anything else.
+const Schema = "vaultmesh.receipt/v1"
+
+// MaxSize is the most bytes that a receipt may have.
+const MaxSize = 64 << 10
+
+// Receipt is the value of one receipt. The rules for each field stand in
+// docs/spec/receipt.md; [Receipt.Encode] and [Parse] enforce them all.
+type Receipt struct {
+	Schema     string            `json:"schema"`
+	Kind       Kind              `json:"kind"`
+	Ledger     ID                `json:"ledger,omitzero"` // id of the genesis receipt; absent in it
+	RecordedAt Time              `json:"recorded_at"`
+	OccurredAt *Time             `json:"occurred_at,omitempty"`
+	Recorder   Person            `json:"recorder"`
+	Component  string            `json:"component,omitempty"`
+	Version    string            `json:"version,omitempty"`
+	Commit     Object            `json:"commit,omitempty"`
+	Tree       Object            `json:"tree,omitempty"`
+	PatchID    Object            `json:"patch_id,omitempty"`
+	Ref        string            `json:"ref,omitempty"`
+	Subjects   []Subject         `json:"subjects,omitempty"` // sorted by name, then hash
+	Evidence   []Evidence        `json:"evidence,omitempty"` // sorted by name, then hash
+	ChainRef   string            `json:"chain_ref,omitempty"`
+	Links      []Link            `json:"links,omitempty"` // sorted by relation, then id
+	Labels     map[string]string `json:"labels,omitempty"`
+	Note       string            `json:"note,omitempty"`
+	After      ID                `json:"after,omitzero"` // newest seal known to the recorder
+
+	Genesis     *Genesis     `json:"genesis,omitempty"`
+	Decision    *Decision    `json:"decision,omitempty"`
+	Incident    *Incident    `json:"incident,omitempty"`
+	Discovery   *Discovery   `json:"discovery,omitempty"`
+	Attestation *Attestation `json:"attestation,omitempty"`
+	Spawn       *Spawn       `json:"spawn,omitempty"`
+	Import      *Import      `json:"import,omitempty"`
+	Covenant    *Covenant    `json:"covenant,omitempty"`
+	Seal        *Seal        `json:"seal,omitempty"`
+	Merge       *Merge       `json:"merge,omitempty"`
+	Revocation  *Revocation  `json:"revocation,omitempty"`
+
+	// Future is set by [Parse] on a receipt whose schema or kind this version
+	// does not know. Only Schema, Kind, Ledger and RecordedAt are filled then.
+	Future bool `json:"-"`
+}
+
+// Person is who says it recorded: a claim, as in a git commit. A signature proves it.
+type Person struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// Subject is an artifact: a file's base name or a URI, and its SHA-256. Size
+// is in bytes, nil when the recorder did not have the bytes.
+type Subject struct {
+	Name   string `json:"name"`
+	SHA256 Digest `json:"sha256"`
+	Size   *int64 `json:"size,omitempty"`
+}
+
+// Evidence is a file that supports the receipt. Where Stored is true its
+// bytes lie beside the receipt in the ledger, else only the hash is kept.
+type Evidence struct {
+	Name      string `json:"name"`
+	SHA256    Digest `json:"sha256"`
+	Size      int64  `json:"size"`
+	MediaType string `json:"media_type"`
+	Stored    bool   `json:"stored"`
+}
+
+// Link names another receipt of the same ledger and what this one is to it.
+type Link struct {
+	Rel     string `json:"rel"`
+	Receipt ID     `json:"receipt"`
+}
+
+// The relations of a [Link].
+const (
+	RelSupersedes = "supersedes"
+	RelRevokes    = "revokes"
+	RelRelates    = "relates"
+	RelFollows    = "follows"
+)
+
+// Rels lists the relations of a [Link].
+func Rels() []string { return []string{RelSupersedes, RelRevokes, RelRelates, RelFollows} }
+
+// HappenedAt is when it happened, as far as the receipt says: occurred_at,
+// else recorded_at.
+func (r *Receipt) HappenedAt() Time {
+	if r.OccurredAt != nil {
+		return *r.OccurredAt
+	}
+	return r.RecordedAt
+}
+
+// Encode returns the canonical bytes of r. It sets the schema, and sorts the
+// arrays that have an order. The faults are those of [Receipt.Validate] and
+// TooLarge (VM202).
+func (r *Receipt) Encode() ([]byte, error) {
+	if r.Future {
+		return nil, fault.New(fault.BadField, "a receipt of an unknown kind cannot be written")
+	}
+	r.Schema = Schema
+	r.sort()
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	return canon.Marshal(r, MaxSize)
+}
+
+func (r *Receipt) sort() {
+	slices.SortFunc(r.Subjects, Subject.compare)
+	slices.SortFunc(r.Evidence, Evidence.compare)
+	slices.SortFunc(r.Links, Link.compare)
+}
+
+func (s Subject) compare(other Subject) int {
+	return cmp.Or(cmp.Compare(s.Name, other.Name), s.SHA256.Compare(other.SHA256))
+}
+
+func (e Evidence) compare(other Evidence) int {
+	return cmp.Or(cmp.Compare(e.Name, other.Name), e.SHA256.Compare(other.SHA256))
+}
+
+func (l Link) compare(other Link) int {
+	return cmp.Or(cmp.Compare(l.Rel, other.Rel), l.Receipt.Compare(other.Receipt))
+}
+
+// Parse reads the canonical bytes of one receipt. It accepts exactly what
+// [Receipt.Encode] writes, and, with [Receipt.Future] set, canonical objects
+// of a later schema or kind. The faults are NotCanonical (VM201), TooLarge
+// (VM202), BadField (VM203) and NotUTF8 (VM204).
+func Parse(b []byte) (*Receipt, error) {
+	if err := canon.Check(b, MaxSize); err != nil {
+		return nil, err
+	}
+	if r, err := parseEnvelope(b); err != nil || r.Future {
+		return r, err
+	}
+	r := new(Receipt)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(r); err != nil {
+		return nil, fault.New(fault.BadField, "not a receipt").Because(err)
+	}
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	// encoding/json matches names without regard to case and reads null as
+	// absent; writing the value again shows both.
+	again, err := canon.Marshal(r, MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(again, b) {
+		return nil, fault.New(fault.BadField, "a field is null, empty or misspelled: written again, the receipt differs")
+	}
+	return r, nil
+}
+
+// schemaForm is what later versions of the format may call themselves.
+var schemaForm = regexp.MustCompile(`^vaultmesh\.receipt/v[1-9][0-9]{0,5}$`)
+
+// parseEnvelope reads the four fields that all receipts, now and later, have
+// alike: they say where a receipt lies and to which ledger it belongs.
+func parseEnvelope(b []byte) (*Receipt, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return nil, fault.New(fault.BadField, "not a receipt").Because(err)
+	}
+	r := new(Receipt)
+	for name, into := range map[string]any{
+		"schema": &r.Schema, "kind": &r.Kind, "recorded_at": &r.RecordedAt, "ledger": &r.Ledger,
+	} {
+		raw, ok := fields[name]
+		if !ok && name == "ledger" {
+			continue
+		}
+		if err := json.Unmarshal(raw, into); err != nil || raw[0] != '"' {
+			return nil, fault.New(fault.BadField, "%s is missing or not of its form", name)
+		}
+	}
+	if !schemaForm.MatchString(r.Schema) || !kindForm.MatchString(string(r.Kind)) {
+		return nil, fault.New(fault.BadField, "schema or kind is not of its form")
+	}
+	r.Future = r.Schema != Schema || !r.Kind.known()
+	if r.Future && r.Ledger.IsZero() {
+		return nil, fault.New(fault.BadField, "ledger is missing")
+	}
+	return r, nil
+}
