@@ -1,0 +1,177 @@
+package gitrepo
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// catFile is one `git cat-file --batch` that answers many questions.
+type catFile struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Reader
+	stderr *tail
+}
+
+func (g git) startCatFile() (*catFile, error) {
+	// The process outlives the calls that use it, so it hangs on no context:
+	// stop ends it, and it ends by itself when its input is closed.
+	cmd := g.command(context.Background(), "cat-file", "--batch")
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "LANGUAGE=C")
+	stderr := new(tail)
+	cmd.Stderr = stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "no pipe to git").Because(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fault.New(fault.Internal, "no pipe from git").Because(err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, g.judge(context.Background(), cmd, err, "")
+	}
+	return &catFile{cmd: cmd, in: in, out: bufio.NewReaderSize(out, 64<<10), stderr: stderr}, nil
+}
+
+// stop ends the process, whatever it is in the middle of.
+func (c *catFile) stop() {
+	c.in.Close()
+	c.cmd.Process.Kill()
+	c.cmd.Wait()
+}
+
+// Read implements [Store]. The name may also be a revision; a name that means
+// more than one object is a fault Ambiguous (VM103).
+func (r *Repo) Read(ctx context.Context, name string, limit int64) (Object, error) {
+	if strings.ContainsAny(name, "\n\x00") || name == "" {
+		return Object{}, missing(name)
+	}
+	if err := r.ensureReader(ctx); err != nil {
+		return Object{}, err
+	}
+	if _, err := io.WriteString(r.objects.in, name+"\n"); err != nil {
+		return Object{}, r.readerDied(ctx, name)
+	}
+	return r.answer(ctx, name, limit)
+}
+
+// ReadMany implements [Store]: all questions go out while the answers come
+// in, so that neither side waits for the other.
+func (r *Repo) ReadMany(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) error {
+	for from := 0; from < len(ids); {
+		done, err := r.readRun(ctx, ids[from:], limit, func(i int, o Object, err error) error { return each(from+i, o, err) })
+		if err != nil {
+			return err
+		}
+		from += done
+	}
+	return nil
+}
+
+// readRun reads ids until all are read or the process had to be given up,
+// and returns how many were answered.
+func (r *Repo) readRun(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) (int, error) {
+	if err := r.ensureReader(ctx); err != nil {
+		return 0, err
+	}
+	asked := make(chan struct{})
+	go func(in io.Writer) {
+		defer close(asked)
+		w := bufio.NewWriterSize(in, 32<<10)
+		for _, id := range ids {
+			if _, err := w.WriteString(string(id) + "\n"); err != nil {
+				return // the process is gone; the reading side says why
+			}
+		}
+		w.Flush()
+	}(r.objects.in)
+	defer func() { <-asked }()
+	for i, id := range ids {
+		o, err := r.answer(ctx, string(id), limit)
+		if ctx.Err() != nil {
+			r.Close()
+			return i, fault.New(fault.Interrupted, "interrupted")
+		}
+		if err := each(i, o, err); err != nil {
+			r.Close()
+			return i, err
+		}
+		if r.objects == nil {
+			return i + 1, nil
+		}
+	}
+	return len(ids), nil
+}
+
+func (r *Repo) ensureReader(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return fault.New(fault.Interrupted, "interrupted")
+	}
+	if r.objects != nil {
+		return nil
+	}
+	c, err := r.git.startCatFile()
+	r.objects = c
+	return err
+}
+
+// answer reads one answer: "<id> <type> <size>", the bytes, a newline; or the
+// name and a word that says why there are none.
+func (r *Repo) answer(ctx context.Context, name string, limit int64) (Object, error) {
+	line, err := r.objects.out.ReadString('\n')
+	if err != nil {
+		return Object{}, r.readerDied(ctx, name)
+	}
+	line = strings.TrimSuffix(line, "\n")
+	if strings.HasSuffix(line, " ambiguous") {
+		return Object{}, fault.New(fault.Ambiguous, "%.200q means more than one object", name)
+	}
+	words := strings.Fields(line)
+	if len(words) != 3 || strings.HasSuffix(line, " missing") {
+		return Object{}, missing(name)
+	}
+	size, err := strconv.ParseInt(words[2], 10, 64)
+	if err != nil {
+		return Object{}, missing(name)
+	}
+	if size > limit {
+		r.Close() // the rest would have to be read to be passed over
+		return Object{}, fault.New(fault.TooLarge, "object %.10s has %d bytes, over the limit of %d", words[0], size, limit)
+	}
+	data := make([]byte, size+1)
+	if _, err := io.ReadFull(r.objects.out, data); err != nil {
+		return Object{}, r.readerDied(ctx, name)
+	}
+	return r.checked(Object{ID: OID(words[0]), Type: words[1], Data: data[:size:size]})
+}
+
+// checked compares an object with its id: git does not do so when it reads.
+func (r *Repo) checked(o Object) (Object, error) {
+	if hashObject(r.algorithm, o.Type, o.Data) != o.ID {
+		return Object{}, fault.New(fault.ObjectCorrupt, "object %s does not have its hash", o.ID.Short())
+	}
+	return o, nil
+}
+
+// readerDied gives up the process: git dies on an object that it cannot read.
+func (r *Repo) readerDied(ctx context.Context, name string) error {
+	said := r.objects.stderr
+	r.Close()
+	if ctx.Err() != nil {
+		return fault.New(fault.Interrupted, "interrupted")
+	}
+	cause := &failure{subcommand: "cat-file", stderr: string(bytes.TrimSpace(said.bytes))}
+	return fault.New(fault.ObjectCorrupt, "object %.64q cannot be read", name).Because(cause)
+}
+
+func missing(name string) error {
+	return fault.New(fault.ObjectMissing, "object %.200q is not in this repository", name)
+}

@@ -1,0 +1,90 @@
+package gitrepo
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Config is git's configuration, all files and includes together. Names are
+// as git normalises them: section and variable in lower case.
+type Config struct {
+	values map[string][]string
+}
+
+// Config reads the configuration that holds in the repository. The fault is
+// BadConfig (VM104).
+func (r *Repo) Config(ctx context.Context) (Config, error) {
+	out, err := r.git.run(ctx, nil, "config", "--includes", "-z", "--list")
+	if err != nil {
+		var f *failure
+		if asFailure(err, &f) {
+			return Config{}, fault.New(fault.BadConfig, "git cannot read its configuration").Because(f)
+		}
+		return Config{}, err
+	}
+	c := Config{values: make(map[string][]string)}
+	for item := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		name, value, found := strings.Cut(item, "\n")
+		if !found {
+			value = "true" // a name without a value is a boolean that is set
+		}
+		c.values[name] = append(c.values[name], value)
+	}
+	return c, nil
+}
+
+// Value is the last value of name, which is the one that counts.
+func (c Config) Value(name string) (string, bool) {
+	all := c.values[name]
+	if len(all) == 0 {
+		return "", false
+	}
+	return all[len(all)-1], true
+}
+
+// Values are all values of name, in the order of git config --get-all.
+func (c Config) Values(name string) []string { return c.values[name] }
+
+// Names lists the names below a section, such as "vaultmesh.", sorted.
+func (c Config) Names(section string) []string {
+	var names []string
+	for name := range c.values {
+		if strings.HasPrefix(name, section) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Remotes lists the remotes that have a URL, sorted, without those whose name
+// git itself would refuse in a refspec.
+func (c Config) Remotes() []string {
+	var remotes []string
+	for _, name := range c.Names("remote.") {
+		remote, ok := strings.CutSuffix(strings.TrimPrefix(name, "remote."), ".url")
+		if ok && validRemote(remote) {
+			remotes = append(remotes, remote)
+		}
+	}
+	return remotes
+}
+
+func validRemote(name string) bool {
+	return name != "" && !strings.HasPrefix(name, "-") && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "/") &&
+		!strings.HasSuffix(name, "/") && !strings.HasSuffix(name, ".lock") && !strings.Contains(name, "..") &&
+		!strings.Contains(name, "//") && !strings.Contains(name, "@{") && !strings.Contains(name, "/.") &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7F || strings.ContainsRune("~^:?*[\\", r) })
+}
+
+// AddConfig adds a value to the repository's own configuration, beside what
+// is there. The fault is ReadOnly (VM507) or GitRefused (VM112).
+func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
+	if _, err := r.git.run(ctx, nil, "config", "--local", "--add", name, value); err != nil {
+		return r.writeFault(err, "the configuration cannot be written")
+	}
+	return nil
+}

@@ -1,0 +1,184 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// git starts git with one folder and one environment.
+type git struct {
+	dir string
+	env []string
+}
+
+// failure is a git that ended with an error. It stays within this package,
+// where it becomes a fault.
+type failure struct {
+	subcommand string
+	exit       int
+	stderr     string
+}
+
+// Error is the last of git's own lines, without its prefix.
+func (f *failure) Error() string {
+	text := strings.TrimSpace(f.stderr)
+	if text == "" {
+		return "git " + f.subcommand + " failed without a word"
+	}
+	return "git " + f.subcommand + ": " + firstFatal(text)
+}
+
+// says tells whether git's words, in the C locale, contain any of texts.
+func (f *failure) says(texts ...string) bool {
+	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(f.stderr, t) })
+}
+
+func asFailure(err error, f **failure) bool { return errors.As(err, f) }
+
+// firstFatal is the first line that begins with fatal: or error:, else the first.
+func firstFatal(text string) string {
+	lines := strings.Split(text, "\n")
+	for _, prefix := range []string{"fatal: ", "error: "} {
+		for _, line := range lines {
+			if rest, ok := strings.CutPrefix(line, prefix); ok {
+				return rest
+			}
+		}
+	}
+	return lines[0]
+}
+
+// run starts git and returns its standard output. An error is a *failure or
+// a fault GitMissing (VM111) or Interrupted (VM902).
+func (g git) run(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd := g.command(ctx, args...)
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "LANGUAGE=C")
+	cmd.Stdin = stdin
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	return out, g.judge(ctx, cmd, err, stderr.String())
+}
+
+// runWarned is run, but also returns what git printed beside its answer.
+func (g git) runWarned(ctx context.Context, args ...string) (out []byte, warnings string, err error) {
+	var stderr bytes.Buffer
+	cmd := g.command(ctx, args...)
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "LANGUAGE=C")
+	cmd.Stderr = &stderr
+	out, err = cmd.Output()
+	return out, stderr.String(), g.judge(ctx, cmd, err, stderr.String())
+}
+
+// talk starts a git that speaks with a remote: its messages and questions are
+// for the user, in the user's language.
+func (g git) talk(ctx context.Context, to io.Writer, args ...string) ([]byte, error) {
+	var stderr tail
+	cmd := g.command(ctx, args...)
+	cmd.Stdin = os.Stdin
+	cmd.Stderr = io.MultiWriter(&stderr, to)
+	out, err := cmd.Output()
+	return out, g.judge(ctx, cmd, err, string(stderr.bytes))
+}
+
+func (g git) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = g.dir
+	cmd.Env = slices.Clone(g.env)
+	// A git that is asked to end removes its temporary files; one that is
+	// killed does not.
+	cmd.Cancel = func() error { return cmd.Process.Signal(terminate) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+func (g git) judge(ctx context.Context, cmd *exec.Cmd, err error, stderr string) error {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fault.New(fault.Interrupted, "interrupted")
+	case errors.As(err, &exit):
+		return &failure{subcommand: subcommand(cmd.Args[1:]), exit: exit.ExitCode(), stderr: stderr}
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, exec.ErrDot):
+		return fault.New(fault.GitMissing, "git cannot be started").Because(err)
+	}
+	return fault.New(fault.GitRefused, "git cannot be started").Because(err)
+}
+
+// subcommand is the first word that is neither an option nor a -c value.
+func subcommand(args []string) string {
+	for i := 0; i < len(args); i++ {
+		if args[i] == "-c" {
+			i++
+			continue
+		}
+		if !strings.HasPrefix(args[i], "-") {
+			return args[i]
+		}
+	}
+	return ""
+}
+
+// tail keeps the last bytes written to it.
+type tail struct{ bytes []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const most = 8 << 10
+	t.bytes = append(t.bytes, p...)
+	if extra := len(t.bytes) - most; extra > 0 {
+		t.bytes = slices.Clone(t.bytes[extra:])
+	}
+	return len(p), nil
+}
+
+// dropped are variables that change what objects and refs mean, or mix text
+// into streams that are parsed.
+var dropped = []string{
+	"GIT_REPLACE_REF_BASE", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_NAMESPACE", "GIT_INDEX_FILE",
+	"GIT_NO_REPLACE_OBJECTS", "GIT_NO_LAZY_FETCH", "GIT_OPTIONAL_LOCKS",
+}
+
+// quarantine are variables that move the object store. Git sets them during
+// pre-receive, together with GIT_QUARANTINE_PATH; from anywhere else they
+// would make objects appear that the repository does not have.
+var quarantine = []string{"GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"}
+
+// childEnv is the environment of git's processes: the user's, who keeps
+// credentials, identity and configuration there, less what [dropped] and
+// [quarantine] say and tracing onto standard error.
+func childEnv(env []string, noLazyFetch bool) []string {
+	inQuarantine := slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "GIT_QUARANTINE_PATH=") })
+	child := make([]string, 0, len(env)+3)
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		switch {
+		case slices.Contains(dropped, name):
+		case slices.Contains(quarantine, name) && !inQuarantine:
+		case strings.HasPrefix(name, "GIT_TRACE") && tracesToStream(value):
+		default:
+			child = append(child, v)
+		}
+	}
+	child = append(child, "GIT_NO_REPLACE_OBJECTS=1", "GIT_OPTIONAL_LOCKS=0")
+	if noLazyFetch {
+		child = append(child, "GIT_NO_LAZY_FETCH=1")
+	}
+	return child
+}
+
+// tracesToStream tells whether a GIT_TRACE value means standard error or an
+// open descriptor, and not a file.
+func tracesToStream(value string) bool {
+	return len(value) == 1 || strings.EqualFold(value, "true")
+}

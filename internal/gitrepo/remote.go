@@ -1,0 +1,59 @@
+package gitrepo
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// LsRemote lists refs of a remote by exact name. Messages and questions of
+// git go to the user through messages. The fault is RemoteFailed (VM701).
+func (r *Repo) LsRemote(ctx context.Context, messages io.Writer, remote string, refs ...string) (map[string]OID, error) {
+	args := append([]string{"ls-remote", "--quiet", "--end-of-options", remote}, refs...)
+	out, err := r.git.talk(ctx, messages, args...)
+	if err != nil {
+		return nil, remoteFault(err, remote, "the remote %s cannot be asked")
+	}
+	found := make(map[string]OID)
+	for line := range strings.Lines(string(out)) {
+		id, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		// A pattern also matches refs that end in it.
+		for _, ref := range refs {
+			if name == ref {
+				found[name] = OID(id)
+			}
+		}
+	}
+	return found, nil
+}
+
+// Fetch fetches one ref of a remote into a ref here, checked by git as it
+// comes in, and touches nothing else. The fault is RemoteFailed (VM701).
+func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to string) error {
+	_, err := r.git.talk(ctx, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
+		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
+	if err != nil {
+		return remoteFault(err, remote, "the ledger cannot be fetched from %s")
+	}
+	return nil
+}
+
+// Push pushes one ref, without force. The fault is PushFailed (VM702).
+func (r *Repo) Push(ctx context.Context, messages io.Writer, remote, ref string) error {
+	_, err := r.git.talk(ctx, messages, "push", "--quiet", "--end-of-options", remote, ref+":"+ref)
+	var f *failure
+	if asFailure(err, &f) {
+		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
+	}
+	return err
+}
+
+func remoteFault(err error, remote, format string) error {
+	var f *failure
+	if !asFailure(err, &f) {
+		return err
+	}
+	return fault.New(fault.RemoteFailed, format, remote).With("remote", remote).Because(f)
+}

@@ -1,0 +1,112 @@
+// Package gitrepo is the border with git: the one place that starts git,
+// reads and writes its objects, and moves its refs.
+//
+// It is for ledgers and the like: exact refs, objects by id, trees and
+// commits parsed strictly, writes that are on disk before a ref names them.
+// It is not a general git library, and it judges nothing. Everything goes
+// through the user's own git, so that its configuration, credentials,
+// safe.directory, worktrees and hash algorithms count here as they do there.
+//
+// What git prints for people is never parsed, but for telling apart reasons
+// of failure; there the locale is fixed.
+package gitrepo
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Store reads and writes objects. Its one implementation here is git's own
+// plumbing ([Repo]); all of them give the same answers and the same faults.
+// A Store is not safe for concurrent use.
+type Store interface {
+	// Algorithm is the hash of object ids, "sha1" or "sha256".
+	Algorithm() string
+	// Read returns the object that name means, of at most limit bytes. The
+	// faults are ObjectMissing (VM509), ObjectCorrupt (VM510), TooLarge (VM202).
+	Read(ctx context.Context, name string, limit int64) (Object, error)
+	// ReadMany reads objects in order and calls each with its index. What
+	// Read would fail with is passed as the error; each returns an error to
+	// stop.
+	ReadMany(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) error
+	// Write stores objects. They are on disk, not in a cache, when it
+	// returns nil. The faults are ReadOnly (VM507) and DiskFull (VM508).
+	Write(ctx context.Context, objects []Object) error
+}
+
+// Repo is one repository, as git finds it from a folder.
+type Repo struct {
+	GitDir    string // of this worktree
+	CommonDir string // shared by all worktrees
+	Bare      bool
+	Shallow   bool // history is cut
+	InTree    bool // the folder lies in a work tree
+
+	algorithm string
+	git       git
+	objects   *catFile
+}
+
+// Options say from where and how to open a repository.
+type Options struct {
+	Dir         string   // the folder to start from; "" is the process's own
+	Env         []string // the process environment, "NAME=value"
+	NoLazyFetch bool     // a partial clone does not ask its remote for objects
+}
+
+// Open finds the repository that o.Dir is in. The faults are NoRepository
+// (VM102), GitMissing (VM111) and GitRefused (VM112). Close the Repo after use.
+func Open(ctx context.Context, o Options) (*Repo, error) {
+	r := &Repo{git: git{dir: o.Dir, env: childEnv(o.Env, o.NoLazyFetch)}}
+	out, err := r.git.run(ctx, nil, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir",
+		"--show-object-format", "--is-bare-repository", "--is-shallow-repository", "--is-inside-work-tree")
+	if err != nil {
+		return nil, openFault(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	if len(lines) != 6 || !filepath.IsAbs(lines[0]) {
+		return nil, fault.New(fault.GitMissing, "git answers as no version from 2.34 on does, or the repository's path has a line break")
+	}
+	r.GitDir, r.CommonDir, r.algorithm = lines[0], lines[1], lines[2]
+	r.Bare, r.Shallow, r.InTree = lines[3] == "true", lines[4] == "true", lines[5] == "true"
+	return r, nil
+}
+
+// Close ends the processes that r keeps.
+func (r *Repo) Close() {
+	if r.objects != nil {
+		r.objects.stop()
+		r.objects = nil
+	}
+}
+
+// Algorithm is the hash of the repository's object ids, "sha1" or "sha256".
+func (r *Repo) Algorithm() string { return r.algorithm }
+
+// Version is git's own version, such as "2.39.5". The fault is GitMissing (VM111).
+func Version(ctx context.Context, env []string) (string, error) {
+	g := git{env: childEnv(env, false)}
+	out, err := g.run(ctx, nil, "version")
+	if err != nil {
+		return "", err
+	}
+	words := strings.Fields(string(out))
+	if len(words) < 3 || words[0] != "git" {
+		return "", fault.New(fault.GitMissing, "%.80q is no git version", out)
+	}
+	return words[2], nil
+}
+
+func openFault(err error) error {
+	var f *failure
+	if !asFailure(err, &f) {
+		return err
+	}
+	if f.says("not a git repository") && !f.says("dubious ownership") {
+		return fault.New(fault.NoRepository, "not inside a git repository").Because(f)
+	}
+	return fault.New(fault.GitRefused, "git refuses this repository").Because(f)
+}

@@ -1,0 +1,272 @@
+package ledger
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Change is what one commit appends.
+type Change struct {
+	Additions []Addition
+	Author    string // identity lines as in a commit: "Name <email> seconds zone"
+	Committer string
+	Message   string
+}
+
+// Addition is a receipt and what lies beside it. Its place in the tree
+// follows from the bytes.
+type Addition struct {
+	Receipt  []byte // canonical
+	Evidence [][]byte
+}
+
+// Result says what [Update] did.
+type Result struct {
+	Head  gitrepo.OID // the ledger's head afterwards
+	Added int         // receipts that were not there before
+}
+
+// The retries of [Update]. A lost race costs a few milliseconds and the
+// winner has got on, so they are many; a lock that stays is somebody else's.
+const (
+	maxRaces = 200
+	maxLocks = 25
+)
+
+// Update appends to the ledger at ref, in one step that either happens whole
+// or leaves everything as it was. It reads the ledger, asks build for the
+// change, writes the objects through to the disk, and moves the ref if nobody
+// has done so meanwhile; else it begins again, with build, from the new head.
+//
+// build gets nil when there is no ledger yet. It returns nil to append
+// nothing, or an error to give up.
+//
+// The faults are those of [Open] and build, BadTree (VM504) when the tree to
+// append to is malformed, LostRace (VM505) and RefLocked (VM503) after
+// retries, ReadOnly (VM507) and DiskFull (VM508).
+func Update(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l *Ledger) (*Change, error)) (Result, error) {
+	for races, locks := 0, 0; ; {
+		result, err := tryUpdate(ctx, repo, ref, build)
+		switch {
+		case fault.Has(err, fault.LostRace) && races < maxRaces:
+			races++
+		case fault.Has(err, fault.RefLocked) && locks < maxLocks:
+			locks++
+		default:
+			return result, err
+		}
+		if err := pause(ctx, races+locks); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+// pause waits a random time, longer with each try, so that writers who
+// collided once do not collide again.
+func pause(ctx context.Context, tries int) error {
+	most := min(2*time.Millisecond<<min(tries, 6), 100*time.Millisecond)
+	select {
+	case <-ctx.Done():
+		return fault.New(fault.Interrupted, "interrupted")
+	case <-time.After(rand.N(most)):
+		return nil
+	}
+}
+
+func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l *Ledger) (*Change, error)) (Result, error) {
+	l, err := Open(ctx, repo, ref)
+	if err != nil && !fault.Has(err, fault.NoLedger) {
+		return Result{}, err
+	}
+	var head gitrepo.OID
+	if l != nil {
+		head = l.Head
+	}
+	change, err := build(l)
+	if err != nil || change == nil {
+		return Result{Head: head}, err
+	}
+	objects, added, err := assemble(ctx, repo, l, change)
+	if err != nil || added == 0 {
+		return Result{Head: head}, err
+	}
+	if err := repo.Write(ctx, objects); err != nil {
+		return Result{}, err
+	}
+	commit := objects[len(objects)-1].ID
+	if err := repo.UpdateRef(ctx, ref, commit, head); err != nil {
+		return Result{}, err
+	}
+	return Result{Head: commit, Added: added}, nil
+}
+
+// assemble makes the objects that a change needs on top of l (nil for a new
+// ledger), the commit last, and counts the receipts that are new.
+func assemble(ctx context.Context, store gitrepo.Store, l *Ledger, change *Change) ([]gitrepo.Object, int, error) {
+	a := &assembly{ctx: ctx, store: store}
+	root := new(folder)
+	if l == nil {
+		root.put([]string{versionName}, a.blob([]byte(versionText)))
+	}
+	for _, add := range change.Additions {
+		if err := a.place(root, add); err != nil {
+			return nil, 0, err
+		}
+	}
+	var base gitrepo.OID
+	if l != nil {
+		base = l.tree
+	}
+	tree, err := a.write(levelRoot, "", base, root)
+	if err != nil {
+		return nil, 0, err
+	}
+	c := gitrepo.Commit{Tree: tree, Author: change.Author, Committer: change.Committer, Message: change.Message}
+	if l != nil {
+		c.Parents = []gitrepo.OID{l.Head}
+	}
+	a.add(gitrepo.TypeCommit, c.Encode())
+	return a.objects, a.added, nil
+}
+
+// folder is what a change puts into one tree: blobs and folders by name.
+type folder struct {
+	files   map[string]gitrepo.OID
+	folders map[string]*folder
+}
+
+// put hangs a blob at a path.
+func (f *folder) put(path []string, blob gitrepo.OID) {
+	if len(path) == 1 {
+		if f.files == nil {
+			f.files = make(map[string]gitrepo.OID)
+		}
+		f.files[path[0]] = blob
+		return
+	}
+	if f.folders == nil {
+		f.folders = make(map[string]*folder)
+	}
+	if f.folders[path[0]] == nil {
+		f.folders[path[0]] = new(folder)
+	}
+	f.folders[path[0]].put(path[1:], blob)
+}
+
+type assembly struct {
+	ctx     context.Context
+	store   gitrepo.Store
+	objects []gitrepo.Object
+	added   int
+}
+
+func (a *assembly) add(kind string, data []byte) gitrepo.OID {
+	o := gitrepo.NewObject(a.store.Algorithm(), kind, data)
+	a.objects = append(a.objects, o)
+	return o.ID
+}
+
+func (a *assembly) blob(data []byte) gitrepo.OID { return a.add(gitrepo.TypeBlob, data) }
+
+// place puts an addition where its content says. It is checked as a reader
+// would check it: what this program would refuse to read is never written.
+func (a *assembly) place(root *folder, add Addition) error {
+	r, err := receipt.Parse(add.Receipt)
+	if err != nil {
+		return err
+	}
+	stored := make(map[receipt.Digest]int64)
+	var total int64
+	for _, data := range add.Evidence {
+		stored[receipt.Sum(data)] = int64(len(data))
+	}
+	for _, size := range stored {
+		total += size
+		if size > MaxEvidence {
+			return fault.New(fault.TooLarge, "%d bytes of evidence are over the limit of %d a file", size, MaxEvidence)
+		}
+	}
+	if total > MaxFolderEvidence || len(stored) >= MaxFiles {
+		return fault.New(fault.TooLarge, "%d files of evidence with %d bytes are over the limits of a receipt", len(stored), total)
+	}
+	if wrong := compareEvidence(r.Evidence, stored); len(wrong) > 0 {
+		return fault.New(fault.BadField, "the receipt %s", strings.Join(wrong, "; "))
+	}
+	path := strings.Split(Path(receipt.Sum(add.Receipt), r.RecordedAt), "/")
+	root.put(append(slices.Clone(path), receiptName), a.blob(add.Receipt))
+	for _, data := range add.Evidence {
+		root.put(append(slices.Clone(path), evidenceName(receipt.Sum(data))), a.blob(data))
+	}
+	return nil
+}
+
+// write lays a folder over the tree base ("" for none) and returns the new
+// tree. The base is read strictly: nothing is built on a malformed tree.
+func (a *assembly) write(level int, path string, base gitrepo.OID, f *folder) (gitrepo.OID, error) {
+	entries, err := a.read(level, path, base)
+	if err != nil {
+		return "", err
+	}
+	at := make(map[string]int, len(entries))
+	for i, e := range entries {
+		at[e.Name] = i
+	}
+	set := func(e gitrepo.TreeEntry) {
+		if i, there := at[e.Name]; there {
+			entries[i] = e
+			return
+		}
+		entries = append(entries, e)
+	}
+	for name, blob := range f.files {
+		if i, there := at[name]; there && entries[i].ID != blob {
+			return "", badTree(join(path, name), "is there with other content")
+		}
+		set(gitrepo.TreeEntry{Mode: gitrepo.ModeFile, Name: name, ID: blob})
+	}
+	for name, below := range f.folders {
+		var old gitrepo.OID
+		if i, there := at[name]; there {
+			old = entries[i].ID
+		}
+		tree, err := a.write(level+1, join(path, name), old, below)
+		if err != nil {
+			return "", err
+		}
+		set(gitrepo.TreeEntry{Mode: gitrepo.ModeTree, Name: name, ID: tree})
+	}
+	if level == levelFolder && base == "" {
+		a.added++
+	}
+	slices.SortFunc(entries, gitrepo.CompareEntries)
+	return a.add(gitrepo.TypeTree, gitrepo.EncodeTree(entries)), nil
+}
+
+func (a *assembly) read(level int, path string, base gitrepo.OID) ([]gitrepo.TreeEntry, error) {
+	if base == "" {
+		return nil, nil
+	}
+	o, err := a.store.Read(a.ctx, string(base), maxTree)
+	if err != nil {
+		return nil, err
+	}
+	if o.Type != gitrepo.TypeTree {
+		return nil, badTree(path, "is a %s where a folder is wanted", o.Type)
+	}
+	entries, err := gitrepo.ParseTree(a.store.Algorithm(), o.Data)
+	if err != nil {
+		return nil, err
+	}
+	good, wrong := checkLevel(level, path, entries)
+	if len(wrong) > 0 {
+		return nil, wrong[0]
+	}
+	return good, nil
+}

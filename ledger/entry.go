@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Entry is one receipt's folder.
+type Entry struct {
+	ID      receipt.ID       // the folder's name
+	Path    string           // the folder
+	Files   []File           // sorted by name, receipt.json among them
+	Raw     []byte           // receipt.json
+	Receipt *receipt.Receipt // what Raw says, nil when it cannot be read
+
+	parseErr error
+}
+
+// newEntry is the entry of a folder and the bytes of its receipt.
+func newEntry(path string, files []File, raw []byte) *Entry {
+	id, _ := receipt.ParseDigest(path[strings.LastIndexByte(path, '/')+1:])
+	e := &Entry{ID: id, Path: path, Files: files, Raw: raw}
+	e.Receipt, e.parseErr = receipt.Parse(raw)
+	return e
+}
+
+func (e *Entry) isGenesis() bool {
+	return len(e.Problems()) == 0 && e.Receipt.Kind == receipt.KindGenesis
+}
+
+// Proofs are the files beside the receipt that are neither it nor evidence.
+func (e *Entry) Proofs() []File {
+	return slices.DeleteFunc(slices.Clone(e.Files), func(f File) bool { return f.Type == "receipt" || f.Type == "evidence" })
+}
+
+// Problems says what the receipt alone shows to be wrong: steps canonical,
+// id, fields, date, and limits. A receipt of a later version is no problem.
+func (e *Entry) Problems() []Problem {
+	var found []Problem
+	add := func(s Step, err error) { found = append(found, Problem{s, e.Path, err}) }
+	if receipt.Sum(e.Raw) != e.ID {
+		add(StepID, badTree(e.Path, "does not have the SHA-256 of its receipt.json as its name"))
+	}
+	if len(e.Files) > MaxFiles {
+		add(StepLimits, badTree(e.Path, "has %d files, over the limit of %d", len(e.Files), MaxFiles))
+	}
+	if err := canon.Check(e.Raw, receipt.MaxSize); err != nil {
+		add(stepOf(err, StepCanonical), err)
+		return found
+	}
+	if e.parseErr != nil {
+		add(StepFields, e.parseErr)
+		return found
+	}
+	if !strings.HasPrefix(e.Path, e.Receipt.RecordedAt.Time().Format("2006/01/02/")) {
+		add(StepDate, badTree(e.Path, "does not lie in the folders of its recorded_at, %s", e.Receipt.RecordedAt))
+	}
+	return found
+}
+
+// BelongsTo says whether the receipt is bound to the ledger that genesis began.
+func (e *Entry) BelongsTo(genesis receipt.ID) *Problem {
+	switch {
+	case e.Receipt == nil:
+		return nil
+	case e.Receipt.Kind == receipt.KindGenesis && !e.Receipt.Future:
+		if e.ID != genesis {
+			return &Problem{StepLedger, e.Path, badTree(e.Path, "is a second genesis")}
+		}
+	case e.Receipt.Ledger != genesis:
+		return &Problem{StepLedger, e.Path, badTree(e.Path, "belongs to the ledger %s", e.Receipt.Ledger.Short())}
+	}
+	return nil
+}
+
+// FileProblems reads every file of the entry and says what is wrong with
+// them: steps limits and files. An error is one that ends the reading, such
+// as an interruption.
+func (e *Entry) FileProblems(ctx context.Context, l *Ledger) ([]Problem, error) {
+	var found []Problem
+	add := func(s Step, err error) { found = append(found, Problem{s, e.Path, err}) }
+	stored, total := map[receipt.Digest]int64{}, int64(0)
+	for _, f := range e.Files {
+		if f.Type == "receipt" {
+			continue
+		}
+		data, err := l.ReadFile(ctx, f)
+		if fault.Has(err, fault.Interrupted) {
+			return nil, err
+		}
+		if err != nil {
+			add(stepOf(err, StepFiles), badFile(e.Path, f, err))
+		}
+		if f.Type == "evidence" {
+			stored[f.Digest] = int64(len(data))
+			total += int64(len(data))
+		}
+	}
+	if total > MaxFolderEvidence {
+		add(StepLimits, badTree(e.Path, "stores %d bytes of evidence, over the limit of %d", total, MaxFolderEvidence))
+	}
+	if e.Receipt != nil && !e.Receipt.Future && len(found) == 0 {
+		for _, text := range compareEvidence(e.Receipt.Evidence, stored) {
+			add(StepFiles, badTree(e.Path, "%s", text))
+		}
+	}
+	return found, nil
+}
+
+func badFile(path string, f File, err error) error {
+	code := fault.From(err).Code
+	return fault.New(code, "%s/%s does not hold", path, f.Name).Because(err)
+}
+
+// compareEvidence holds what a receipt lists against what lies beside it.
+func compareEvidence(listed []receipt.Evidence, stored map[receipt.Digest]int64) []string {
+	var wrong []string
+	expected := map[receipt.Digest]bool{}
+	for _, e := range listed {
+		size, there := stored[e.SHA256]
+		switch {
+		case e.Stored && !there:
+			wrong = append(wrong, "lacks the stored evidence "+e.Name)
+		case e.Stored && size != e.Size:
+			wrong = append(wrong, "has evidence of another size than listed: "+e.Name)
+		}
+		expected[e.SHA256] = expected[e.SHA256] || e.Stored
+	}
+	for digest := range stored {
+		if !expected[digest] {
+			wrong = append(wrong, "stores evidence that the receipt does not list: "+evidenceName(digest))
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+// Evidence is the stored evidence of that name, or a fault NoFile (VM106).
+func (e *Entry) Evidence(ctx context.Context, l *Ledger, name string) ([]byte, error) {
+	if e.Receipt != nil {
+		for _, item := range e.Receipt.Evidence {
+			if item.Name != name || !item.Stored {
+				continue
+			}
+			for _, f := range e.Files {
+				if f.Type == "evidence" && f.Digest == item.SHA256 {
+					return l.ReadFile(ctx, f)
+				}
+			}
+		}
+	}
+	return nil, fault.New(fault.NoFile, "receipt %s stores no evidence %q", e.ID.Short(), name)
+}

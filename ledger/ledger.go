@@ -1,0 +1,197 @@
+package ledger
+
+import (
+	"context"
+	"os"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Ledger is a ledger as it stands at one head: later appends do not show. It
+// is not safe for concurrent use.
+type Ledger struct {
+	Ref  string      // the ref it was read from
+	Head gitrepo.OID // the commit
+	tree gitrepo.OID // the commit's tree
+
+	store   gitrepo.Store
+	genesis *Entry
+	close   func()
+}
+
+// OpenAt opens the ledger of the repository that a folder is in, by the
+// process's own environment. An empty ref means [DefaultRef]. The faults are
+// those of [Open] and NoRepository (VM102). Close it after use.
+func OpenAt(ctx context.Context, dir, ref string) (*Ledger, error) {
+	repo, err := gitrepo.Open(ctx, gitrepo.Options{Dir: dir, Env: os.Environ()})
+	if err != nil {
+		return nil, err
+	}
+	if ref == "" {
+		ref = DefaultRef
+	}
+	l, err := Open(ctx, repo, ref)
+	if err != nil {
+		repo.Close()
+		return nil, err
+	}
+	l.close = repo.Close
+	return l, nil
+}
+
+// Close releases what [OpenAt] opened.
+func (l *Ledger) Close() {
+	if l.close != nil {
+		l.close()
+	}
+}
+
+// Open opens the ledger that a ref of repo names. The faults are NoLedger
+// (VM501) when there is no such ref, BadLedgerRef (VM502) when it names
+// something else, ObjectMissing (VM509) and ObjectCorrupt (VM510).
+func Open(ctx context.Context, repo *gitrepo.Repo, ref string) (*Ledger, error) {
+	head, err := repo.Ref(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if head == "" {
+		return nil, fault.New(fault.NoLedger, "this repository has no ledger at %s", ref)
+	}
+	return OpenCommit(ctx, repo, ref, head)
+}
+
+// OpenCommit opens the ledger at one of its commits, whatever ref now names.
+func OpenCommit(ctx context.Context, store gitrepo.Store, ref string, head gitrepo.OID) (*Ledger, error) {
+	bad := fault.New(fault.BadLedgerRef, "%s does not name a ledger", ref).With("ref", ref)
+	o, err := store.Read(ctx, string(head), gitrepo.MaxCommit)
+	if err != nil {
+		return nil, withRef(err, ref)
+	}
+	if o.Type != gitrepo.TypeCommit {
+		return nil, bad.Because(fault.New(fault.BadLedgerRef, "it names a %s, not a commit", o.Type))
+	}
+	commit, err := gitrepo.ParseCommit(o.Data)
+	if err != nil {
+		return nil, bad.Because(err)
+	}
+	l := &Ledger{Ref: ref, Head: head, tree: commit.Tree, store: store}
+	return l, l.checkVersion(ctx, bad)
+}
+
+// checkVersion reads VERSION, which says that the tree is a ledger's at all.
+func (l *Ledger) checkVersion(ctx context.Context, bad *fault.Error) error {
+	entries, err := l.readTree(ctx, l.tree)
+	if err != nil {
+		return withRef(err, l.Ref)
+	}
+	for _, e := range entries {
+		if e.Name != versionName || e.Mode != gitrepo.ModeFile {
+			continue
+		}
+		o, err := l.store.Read(ctx, string(e.ID), MaxProof)
+		if err != nil {
+			return withRef(err, l.Ref)
+		}
+		if string(o.Data) != versionText {
+			return bad.Because(fault.New(fault.BadLedgerRef, "its VERSION is %.40q, and this program reads %q", o.Data, versionText))
+		}
+		return nil
+	}
+	return bad.Because(fault.New(fault.BadLedgerRef, "its tree has no file VERSION"))
+}
+
+func withRef(err error, ref string) error {
+	if f := fault.From(err); f.Code == fault.ObjectMissing {
+		return f.With("ref", ref)
+	}
+	return err
+}
+
+// readTree reads one tree as it is.
+func (l *Ledger) readTree(ctx context.Context, id gitrepo.OID) ([]gitrepo.TreeEntry, error) {
+	o, err := l.store.Read(ctx, string(id), maxTree)
+	if err != nil {
+		return nil, err
+	}
+	return l.parseTree(o)
+}
+
+func (l *Ledger) parseTree(o gitrepo.Object) ([]gitrepo.TreeEntry, error) {
+	if o.Type != gitrepo.TypeTree {
+		return nil, fault.New(fault.BadTree, "object %s is a %s where a folder is wanted", o.ID.Short(), o.Type)
+	}
+	return gitrepo.ParseTree(l.store.Algorithm(), o.Data)
+}
+
+// ReadFile reads a file of an entry, within the limit for its type. The
+// faults are TooLarge (VM202), ObjectMissing (VM509), ObjectCorrupt (VM510),
+// and BadTree (VM504) when it is no blob or its name is not its SHA-256.
+func (l *Ledger) ReadFile(ctx context.Context, f File) ([]byte, error) {
+	o, err := l.store.Read(ctx, string(f.Object), f.limit())
+	if err != nil {
+		return nil, err
+	}
+	if o.Type != gitrepo.TypeBlob {
+		return nil, badTree(f.Name, "is a %s, not a file", o.Type)
+	}
+	if f.Type != "receipt" && receipt.Sum(o.Data) != f.Digest {
+		return nil, badTree(f.Name, "does not have the SHA-256 in its name")
+	}
+	return o.Data, nil
+}
+
+// Genesis is the entry that began the ledger. Its id is the ledger's own. A
+// ledger without exactly one is a fault BadTree (VM504).
+func (l *Ledger) Genesis(ctx context.Context) (*Entry, error) {
+	if l.genesis == nil {
+		g, err := l.findGenesis(ctx)
+		if err != nil {
+			return nil, err
+		}
+		l.genesis = g
+	}
+	return l.genesis, nil
+}
+
+// findGenesis first follows the ledger field of the first receipt by path,
+// which costs a dozen reads in a ledger of any size; only where that leads
+// nowhere it looks at every receipt.
+func (l *Ledger) findGenesis(ctx context.Context) (*Entry, error) {
+	g, err := l.guessGenesis(ctx)
+	if g != nil || err != nil {
+		return g, err
+	}
+	var all []*Entry
+	err = l.Walk(ctx, Visitor{Entry: func(e *Entry) error {
+		if e.isGenesis() {
+			all = append(all, e)
+		}
+		return nil
+	}})
+	if err == nil && len(all) != 1 {
+		err = fault.New(fault.BadTree, "the ledger has %d genesis receipts, and must have one", len(all))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// guessGenesis is the first entry or the one that it names, nil if neither
+// is a genesis.
+func (l *Ledger) guessGenesis(ctx context.Context) (*Entry, error) {
+	first, err := l.first(ctx)
+	if err != nil || first == nil || first.Receipt == nil {
+		return nil, err
+	}
+	if first.isGenesis() {
+		return first, nil
+	}
+	named, err := l.Find(ctx, first.Receipt.Ledger.String())
+	if err != nil || len(named) != 1 || !named[0].isGenesis() {
+		return nil, err
+	}
+	return named[0], nil
+}

@@ -1,0 +1,250 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Visitor is told what a walk finds. Either function may be nil.
+type Visitor struct {
+	// Entry is called for each folder that can be read, in the order of
+	// paths within a day.
+	Entry func(*Entry) error
+	// Problem is called for what the layout does not allow and what cannot
+	// be read (steps layout, limits). Without it a walk ends at an object
+	// that is missing or corrupt, because what is absent must not read as
+	// never recorded, and passes over what the layout does not allow.
+	Problem func(Problem) error
+}
+
+// Walk reads the whole ledger strictly, with memory bounded by its largest
+// day. It returns the first error of the visitor's functions.
+func (l *Ledger) Walk(ctx context.Context, v Visitor) error {
+	w := &walk{l: l, v: v}
+	days, err := w.days(ctx)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(days, 16) {
+		fans, err := w.below(ctx, levelDay, chunk, nil)
+		if err != nil {
+			return err
+		}
+		for chunk := range slices.Chunk(fans, 64) {
+			folders, err := w.below(ctx, levelFan, chunk, nil)
+			if err != nil {
+				return err
+			}
+			if err := w.entries(ctx, folders, v.Entry); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Find returns the entries whose id begins with a prefix of at least 4 hex
+// digits; a shorter or malformed one is a fault BadOperand (VM113).
+func (l *Ledger) Find(ctx context.Context, prefix string) ([]*Entry, error) {
+	if !IsPrefix(prefix) {
+		return nil, fault.New(fault.BadOperand, "%.80q is not an id: give 4 to 64 lower-case hex digits", prefix)
+	}
+	w := &walk{l: l}
+	days, err := w.days(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fans, err := w.below(ctx, levelDay, days, func(name string) bool { return name == prefix[:2] })
+	if err != nil {
+		return nil, err
+	}
+	folders, err := w.below(ctx, levelFan, fans, func(name string) bool { return strings.HasPrefix(name, prefix) })
+	if err != nil {
+		return nil, err
+	}
+	var found []*Entry
+	err = w.entries(ctx, folders, func(e *Entry) error {
+		found = append(found, e)
+		return nil
+	})
+	return found, err
+}
+
+// IsPrefix tells whether s can be the beginning of an id: 4 to 64 lower-case
+// hex digits.
+func IsPrefix(s string) bool {
+	return 4 <= len(s) && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// Count is the number of receipts' folders; none of them is opened.
+func (l *Ledger) Count(ctx context.Context) (int, error) {
+	w := &walk{l: l}
+	days, err := w.days(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for chunk := range slices.Chunk(days, 16) {
+		fans, err := w.below(ctx, levelDay, chunk, nil)
+		if err != nil {
+			return 0, err
+		}
+		folders, err := w.below(ctx, levelFan, fans, nil)
+		if err != nil {
+			return 0, err
+		}
+		n += len(folders)
+	}
+	return n, nil
+}
+
+// first is the first entry by path, nil in an empty ledger.
+func (l *Ledger) first(ctx context.Context) (*Entry, error) {
+	w := &walk{l: l}
+	path := []node{{id: l.tree}}
+	for level := levelRoot; level < levelFolder; level++ {
+		below, err := w.below(ctx, level, path[:1], func(name string) bool { return name != versionName })
+		if err != nil || len(below) == 0 {
+			return nil, err
+		}
+		path = below
+	}
+	var first *Entry
+	err := w.entries(ctx, path[:1], func(e *Entry) error {
+		first = e
+		return nil
+	})
+	return first, err
+}
+
+// node is a tree of the ledger and where it hangs.
+type node struct {
+	path string
+	id   gitrepo.OID
+}
+
+type walk struct {
+	l *Ledger
+	v Visitor
+}
+
+func (w *walk) days(ctx context.Context) ([]node, error) {
+	nodes := []node{{id: w.l.tree}}
+	for level := levelRoot; level < levelDay; level++ {
+		below, err := w.below(ctx, level, nodes, func(name string) bool { return name != versionName })
+		if err != nil {
+			return nil, err
+		}
+		nodes = below
+	}
+	return nodes, nil
+}
+
+// below reads trees of one level and returns the nodes in them, filtered by
+// name when keep is given.
+func (w *walk) below(ctx context.Context, level int, trees []node, keep func(name string) bool) ([]node, error) {
+	var found []node
+	err := w.readTrees(ctx, level, trees, func(n node, entries []gitrepo.TreeEntry) error {
+		for _, e := range entries {
+			if keep == nil || keep(e.Name) {
+				found = append(found, node{join(n.path, e.Name), e.ID})
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// entries opens receipts' folders, some hundred at a time. The visitor is
+// called between reads, so that it may read itself.
+func (w *walk) entries(ctx context.Context, folders []node, each func(*Entry) error) error {
+	if each == nil {
+		each = func(*Entry) error { return nil }
+	}
+	for chunk := range slices.Chunk(folders, 256) {
+		opened, err := w.openFolders(ctx, chunk)
+		if err != nil {
+			return err
+		}
+		for _, e := range opened {
+			if err := each(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error) {
+	var entries []*Entry
+	var receipts []gitrepo.OID
+	err := w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry) error {
+		files := parseFiles(tree)
+		i := slices.IndexFunc(files, func(f File) bool { return f.Type == "receipt" })
+		if i < 0 {
+			return w.problem(StepLayout, n.path, badTree(n.path, "has no %s", receiptName))
+		}
+		entries, receipts = append(entries, &Entry{Path: n.path, Files: files}), append(receipts, files[i].Object)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = w.l.store.ReadMany(ctx, receipts, receipt.MaxSize, func(i int, o gitrepo.Object, err error) error {
+		path := join(entries[i].Path, receiptName)
+		if err == nil && o.Type != gitrepo.TypeBlob {
+			err = badTree(path, "is a %s, not a file", o.Type)
+		}
+		if err != nil {
+			entries[i] = nil
+			return w.problem(stepOf(err, StepLayout), path, err)
+		}
+		entries[i] = newEntry(entries[i].Path, entries[i].Files, o.Data)
+		return nil
+	})
+	return slices.DeleteFunc(entries, func(e *Entry) bool { return e == nil }), err
+}
+
+// readTrees reads trees of one level strictly; each is told what is in order.
+func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func(n node, entries []gitrepo.TreeEntry) error) error {
+	ids := make([]gitrepo.OID, len(nodes))
+	for i, n := range nodes {
+		ids[i] = n.id
+	}
+	return w.l.store.ReadMany(ctx, ids, maxTree, func(i int, o gitrepo.Object, err error) error {
+		var entries []gitrepo.TreeEntry
+		if err == nil {
+			entries, err = w.l.parseTree(o)
+		}
+		if err != nil {
+			return w.problem(stepOf(err, StepLayout), nodes[i].path, err)
+		}
+		good, wrong := checkLevel(level, nodes[i].path, entries)
+		for _, err := range wrong {
+			if err := w.problem(StepLayout, nodes[i].path, err); err != nil {
+				return err
+			}
+		}
+		return each(nodes[i], good)
+	})
+}
+
+// problem passes a problem on, or, where nobody listens, ends the walk if
+// going on would pass over receipts in silence.
+func (w *walk) problem(step Step, path string, err error) error {
+	if fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	if w.v.Problem != nil {
+		return w.v.Problem(Problem{step, path, err})
+	}
+	if fault.Has(err, fault.ObjectMissing) || fault.Has(err, fault.ObjectCorrupt) {
+		return withRef(err, w.l.Ref)
+	}
+	return nil
+}
