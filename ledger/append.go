@@ -27,6 +27,18 @@ type Addition struct {
 	Evidence [][]byte
 }
 
+// Message is the message of a commit that appends one receipt: what was
+// recorded, and its id as a trailer.
+func Message(r *receipt.Receipt, id receipt.ID) string {
+	subject := "vaultmesh: record " + string(r.Kind)
+	for _, word := range []string{r.Component, r.Version} {
+		if word != "" {
+			subject += " " + word
+		}
+	}
+	return subject + "\n\nVaultmesh-Receipt: " + id.String() + "\n"
+}
+
 // Result says what [Update] did.
 type Result struct {
 	Head  gitrepo.OID // the ledger's head afterwards
@@ -253,7 +265,7 @@ func (a *assembly) read(level int, path string, base gitrepo.OID) ([]gitrepo.Tre
 	if base == "" {
 		return nil, nil
 	}
-	o, err := a.store.Read(a.ctx, string(base), maxTree)
+	o, err := a.store.Read(a.ctx, string(base), MaxTree)
 	if err != nil {
 		return nil, err
 	}

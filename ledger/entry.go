@@ -18,19 +18,19 @@ type Entry struct {
 	Raw     []byte           // receipt.json
 	Receipt *receipt.Receipt // what Raw says, nil when it cannot be read
 
-	parseErr error
+	malformed []error // what must not be in the folder
+	parseErr  error   // why Receipt is nil
 }
 
-// newEntry is the entry of a folder and the bytes of its receipt.
-func newEntry(path string, files []File, raw []byte) *Entry {
-	id, _ := receipt.ParseDigest(path[strings.LastIndexByte(path, '/')+1:])
-	e := &Entry{ID: id, Path: path, Files: files, Raw: raw}
+// fill sets what follows from the bytes of the receipt.
+func (e *Entry) fill(raw []byte) {
+	e.ID, _ = receipt.ParseDigest(e.Path[strings.LastIndexByte(e.Path, '/')+1:])
+	e.Raw = raw
 	e.Receipt, e.parseErr = receipt.Parse(raw)
-	return e
 }
 
 func (e *Entry) isGenesis() bool {
-	return len(e.Problems()) == 0 && e.Receipt.Kind == receipt.KindGenesis
+	return len(e.Problems()) == 0 && e.Receipt.Kind == receipt.KindGenesis && !e.Receipt.Future
 }
 
 // Proofs are the files beside the receipt that are neither it nor evidence.
@@ -38,11 +38,15 @@ func (e *Entry) Proofs() []File {
 	return slices.DeleteFunc(slices.Clone(e.Files), func(f File) bool { return f.Type == "receipt" || f.Type == "evidence" })
 }
 
-// Problems says what the receipt alone shows to be wrong: steps canonical,
-// id, fields, date, and limits. A receipt of a later version is no problem.
+// Problems says what the folder and its receipt alone show to be wrong: steps
+// layout, limits, canonical, id, fields and date. A receipt of a later
+// version is no problem.
 func (e *Entry) Problems() []Problem {
 	var found []Problem
 	add := func(s Step, err error) { found = append(found, Problem{s, e.Path, err}) }
+	for _, err := range e.malformed {
+		add(StepLayout, err)
+	}
 	if receipt.Sum(e.Raw) != e.ID {
 		add(StepID, badTree(e.Path, "does not have the SHA-256 of its receipt.json as its name"))
 	}

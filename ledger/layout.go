@@ -28,7 +28,7 @@ const (
 	MaxEvidence       = 1 << 20  // bytes of one stored evidence file
 	MaxFolderEvidence = 8 << 20  // bytes of all stored evidence of a receipt
 	MaxFiles          = 256      // files in a receipt's folder
-	maxTree           = 16 << 20 // bytes of one tree object
+	MaxTree           = 16 << 20 // bytes of one tree object
 )
 
 // Path is the folder of a receipt: a function of its id and of recorded_at.

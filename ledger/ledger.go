@@ -111,7 +111,7 @@ func withRef(err error, ref string) error {
 
 // readTree reads one tree as it is.
 func (l *Ledger) readTree(ctx context.Context, id gitrepo.OID) ([]gitrepo.TreeEntry, error) {
-	o, err := l.store.Read(ctx, string(id), maxTree)
+	o, err := l.store.Read(ctx, string(id), MaxTree)
 	if err != nil {
 		return nil, err
 	}

@@ -15,10 +15,11 @@ type Visitor struct {
 	// Entry is called for each folder that can be read, in the order of
 	// paths within a day.
 	Entry func(*Entry) error
-	// Problem is called for what the layout does not allow and what cannot
-	// be read (steps layout, limits). Without it a walk ends at an object
-	// that is missing or corrupt, because what is absent must not read as
-	// never recorded, and passes over what the layout does not allow.
+	// Problem is called for what the layout does not allow above the folders
+	// of receipts, and for what cannot be read (steps layout, limits); what
+	// is wrong within a folder, its [Entry] says. Without Problem a walk ends
+	// at an object that is missing or corrupt, because what is absent must
+	// not read as never recorded, and passes over what is not allowed.
 	Problem func(Problem) error
 }
 
@@ -149,7 +150,12 @@ func (w *walk) days(ctx context.Context) ([]node, error) {
 // name when keep is given.
 func (w *walk) below(ctx context.Context, level int, trees []node, keep func(name string) bool) ([]node, error) {
 	var found []node
-	err := w.readTrees(ctx, level, trees, func(n node, entries []gitrepo.TreeEntry) error {
+	err := w.readTrees(ctx, level, trees, func(n node, entries []gitrepo.TreeEntry, wrong []error) error {
+		for _, err := range wrong {
+			if err := w.problem(StepLayout, n.path, err); err != nil {
+				return err
+			}
+		}
 		for _, e := range entries {
 			if keep == nil || keep(e.Name) {
 				found = append(found, node{join(n.path, e.Name), e.ID})
@@ -183,13 +189,13 @@ func (w *walk) entries(ctx context.Context, folders []node, each func(*Entry) er
 func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error) {
 	var entries []*Entry
 	var receipts []gitrepo.OID
-	err := w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry) error {
+	err := w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry, wrong []error) error {
 		files := parseFiles(tree)
 		i := slices.IndexFunc(files, func(f File) bool { return f.Type == "receipt" })
 		if i < 0 {
 			return w.problem(StepLayout, n.path, badTree(n.path, "has no %s", receiptName))
 		}
-		entries, receipts = append(entries, &Entry{Path: n.path, Files: files}), append(receipts, files[i].Object)
+		entries, receipts = append(entries, &Entry{Path: n.path, Files: files, malformed: wrong}), append(receipts, files[i].Object)
 		return nil
 	})
 	if err != nil {
@@ -204,19 +210,20 @@ func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error
 			entries[i] = nil
 			return w.problem(stepOf(err, StepLayout), path, err)
 		}
-		entries[i] = newEntry(entries[i].Path, entries[i].Files, o.Data)
+		entries[i].fill(o.Data)
 		return nil
 	})
 	return slices.DeleteFunc(entries, func(e *Entry) bool { return e == nil }), err
 }
 
-// readTrees reads trees of one level strictly; each is told what is in order.
-func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func(n node, entries []gitrepo.TreeEntry) error) error {
+// readTrees reads trees of one level strictly; each is told what may be there
+// and what is wrong with the rest.
+func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func(n node, entries []gitrepo.TreeEntry, wrong []error) error) error {
 	ids := make([]gitrepo.OID, len(nodes))
 	for i, n := range nodes {
 		ids[i] = n.id
 	}
-	return w.l.store.ReadMany(ctx, ids, maxTree, func(i int, o gitrepo.Object, err error) error {
+	return w.l.store.ReadMany(ctx, ids, MaxTree, func(i int, o gitrepo.Object, err error) error {
 		var entries []gitrepo.TreeEntry
 		if err == nil {
 			entries, err = w.l.parseTree(o)
@@ -225,12 +232,7 @@ func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func
 			return w.problem(stepOf(err, StepLayout), nodes[i].path, err)
 		}
 		good, wrong := checkLevel(level, nodes[i].path, entries)
-		for _, err := range wrong {
-			if err := w.problem(StepLayout, nodes[i].path, err); err != nil {
-				return err
-			}
-		}
-		return each(nodes[i], good)
+		return each(nodes[i], good, wrong)
 	})
 }
 

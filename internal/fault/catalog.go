@@ -20,6 +20,7 @@ const (
 	BadOperand       Code = "VM113" // an id, label, link or image of the wrong form
 	ReadFailed       Code = "VM114" // a file that cannot be read
 	HelpUnknown      Code = "VM115" // no help page of that name
+	NotReady         Code = "VM116" // doctor found what keeps the clone from its work
 	NotCanonical     Code = "VM201" // bytes that are not RFC 8785 canonical
 	TooLarge         Code = "VM202" // over a size limit
 	BadField         Code = "VM203" // a field against its rule
@@ -47,6 +48,7 @@ const (
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Internal         Code = "VM901" // a fault of this program
 	Interrupted      Code = "VM902" // stopped by the user
+	OutputFailed     Code = "VM903" // standard output cannot be written
 )
 
 // Entry is what the catalog says of a code.
@@ -93,6 +95,7 @@ var catalog = map[Code]Entry{
 	BadOperand:  {ExitUsage, "operand of the wrong form", "see the forms:\n{program} help {command}"},
 	ReadFailed:  {ExitOther, "cannot read a file", "check the file's permissions"},
 	HelpUnknown: {ExitUsage, "no such help page", "see what there is:\n{program} help"},
+	NotReady:    {ExitRepository, "clone is not ready", "each line above that is marked problem has its own fix"},
 	NotCanonical: {ExitInvalid, "not canonical", "these bytes were not written by git-vaultmesh, or were changed since; " +
 		"the rule is in docs/spec/canonical.md"},
 	TooLarge: {ExitUsage, "over a limit", "shorten it; long texts belong into a file given with --evidence"},
@@ -125,4 +128,5 @@ var catalog = map[Code]Entry{
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
 	Interrupted:      {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
+	OutputFailed:     {ExitOther, "output cannot be written", "look at the disk or the program that reads the output"},
 }

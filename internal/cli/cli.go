@@ -1,0 +1,266 @@
+// Package cli is what people type: the grammar of git vaultmesh and git
+// remembrancer, one command a file, and how answers look. All that is
+// particular to a process, its arguments, clock, environment and streams,
+// comes in through [Env] and goes no further down.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+)
+
+// Env is a process, as the command line sees it.
+type Env struct {
+	Program       string   // "git vaultmesh" or "git remembrancer"
+	Args          []string // without the program's name
+	Environ       []string // "NAME=value"
+	Stdout        io.Writer
+	Stderr        io.Writer
+	Now           func() time.Time
+	ProgressAfter time.Duration // how long work may take in silence
+}
+
+// Process is the real process, as one of the two programs.
+func Process(program string) Env {
+	return Env{
+		Program: program, Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+		Now: time.Now, ProgressAfter: time.Second,
+	}
+}
+
+func (e Env) lookup(name string) string {
+	for _, v := range e.Environ {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// The two programs.
+const (
+	Vaultmesh    = "git vaultmesh"
+	Remembrancer = "git remembrancer"
+)
+
+// global are the flags of every command.
+type global struct {
+	Format string `enum:"human,json,yaml" default:"human" placeholder:"FORMAT" help:"human, json or yaml"`
+}
+
+type vaultmeshGrammar struct {
+	global
+	Init    initCmd    `cmd:"" help:"begin a ledger, or take the one that a remote has"`
+	Record  recordCmd  `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
+	Verify  verifyCmd  `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
+	Show    showCmd    `cmd:"" help:"show a receipt"`
+	Status  statusCmd  `cmd:"" help:"say what ledger this clone has"`
+	Doctor  doctorCmd  `cmd:"" help:"look for what is in the way"`
+	Help    helpCmd    `cmd:"" help:"explain a command"`
+	Version versionCmd `cmd:"" help:"print the version"`
+}
+
+type remembrancerGrammar struct {
+	global
+	Query   queryCmd   `cmd:"" help:"find receipts by words"`
+	Show    showCmd    `cmd:"" help:"show a receipt"`
+	Verify  verifyCmd  `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
+	Record  recordCmd  `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
+	Help    helpCmd    `cmd:"" help:"explain a command"`
+	Version versionCmd `cmd:"" help:"print the version"`
+}
+
+// app is what a command works with.
+type app struct {
+	env Env
+	ctx context.Context
+	out *printer
+
+	repo      *gitrepo.Repo
+	gitConfig gitrepo.Config
+	config    config.Config
+}
+
+// Main runs one command and returns the exit status.
+func Main(env Env) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{env: env, ctx: ctx, out: newPrinter(env)}
+	err := a.run()
+	if a.repo != nil {
+		a.repo.Close()
+	}
+	if ctx.Err() != nil && err != nil {
+		err = fault.New(fault.Interrupted, "interrupted")
+	}
+	if flushErr := a.out.flush(); err == nil {
+		err = flushErr
+	}
+	if err == nil {
+		return int(fault.ExitOK)
+	}
+	f := fault.From(err)
+	if f.Details["program"] == "" {
+		f = f.With("program", env.Program)
+	}
+	a.out.fault(f)
+	return int(f.Exit())
+}
+
+// run parses the arguments and runs the command. What clashes with commands'
+// own flags, --version and --help, is answered before the grammar.
+func (a *app) run() error {
+	args := a.env.Args
+	switch {
+	case len(args) == 0:
+		return (&helpCmd{}).Run(a)
+	case args[0] == "--version" || args[0] == "-v":
+		return (&versionCmd{}).Run(a)
+	}
+	if page, asked := askedForHelp(args); asked {
+		return (&helpCmd{Command: page}).Run(a)
+	}
+	a.out.format = formatIn(args)
+	parsed, err := a.parse(args)
+	if err != nil {
+		return err
+	}
+	return parsed.Run(a)
+}
+
+// grammar is the kong model of one of the programs.
+func grammar(program string) (*kong.Kong, *global, error) {
+	var model any
+	var flags *global
+	if program == Remembrancer {
+		g := new(remembrancerGrammar)
+		model, flags = g, &g.global
+	} else {
+		g := new(vaultmeshGrammar)
+		model, flags = g, &g.global
+	}
+	k, err := kong.New(model, kong.Name(program), kong.NoDefaultHelp(), kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
+	return k, flags, err
+}
+
+func (a *app) parse(args []string) (*kong.Context, error) {
+	k, flags, err := grammar(a.env.Program)
+	if err != nil {
+		return nil, fault.New(fault.Internal, "the grammar is wrong").Because(err)
+	}
+	parsed, err := k.Parse(args)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "%s", err).With("command", firstWord(args))
+	}
+	a.out.format = flags.Format
+	return parsed, nil
+}
+
+// askedForHelp finds -h or --help anywhere before "--", and the command that
+// it is about.
+func askedForHelp(args []string) (command string, asked bool) {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	if !slices.Contains(args, "-h") && !slices.Contains(args, "--help") {
+		return "", false
+	}
+	return firstWord(args), true
+}
+
+func firstWord(args []string) string {
+	for _, arg := range args {
+		if !strings.HasPrefix(arg, "-") {
+			return arg
+		}
+	}
+	return ""
+}
+
+// formatIn finds --format by itself, so that even a usage error is printed in
+// the format that was asked for.
+func formatIn(args []string) string {
+	for i, arg := range args {
+		value, ok := strings.CutPrefix(arg, "--format=")
+		if arg == "--format" && i+1 < len(args) {
+			value, ok = args[i+1], true
+		}
+		if ok && (value == formatJSON || value == formatYAML) {
+			return value
+		}
+	}
+	return formatHuman
+}
+
+// open opens the repository and reads the configuration. A read that judges
+// asks no remote for objects that are not here.
+func (a *app) open(noLazyFetch bool) error {
+	repo, err := gitrepo.Open(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch})
+	if err != nil {
+		return err
+	}
+	a.repo = repo
+	if a.gitConfig, err = repo.Config(a.ctx); err != nil {
+		return err
+	}
+	if a.config, err = config.Load(a.gitConfig); err != nil {
+		return err
+	}
+	a.out.setColor(a.config.Color, a.env)
+	return nil
+}
+
+// openLedger opens the repository and its ledger.
+func (a *app) openLedger(noLazyFetch bool) (*ledger.Ledger, error) {
+	if err := a.open(noLazyFetch); err != nil {
+		return nil, err
+	}
+	return ledger.Open(a.ctx, a.repo, a.config.Ref)
+}
+
+// scan calls each for every entry that holds by itself and belongs to the
+// ledger. What does not is passed over, and said.
+func (a *app) scan(l *ledger.Ledger, each func(*ledger.Entry)) error {
+	genesis, err := l.Genesis(a.ctx)
+	if err != nil {
+		return err
+	}
+	bar := a.progress("reading receipts")
+	defer bar.done()
+	skipped := 0
+	err = l.Walk(a.ctx, ledger.Visitor{
+		Entry: func(e *ledger.Entry) error {
+			bar.add()
+			if len(e.Problems()) > 0 || e.BelongsTo(genesis.ID) != nil {
+				skipped++
+				return nil
+			}
+			each(e)
+			return nil
+		},
+		Problem: func(p ledger.Problem) error {
+			if fault.Has(p.Err, fault.ObjectMissing) || fault.Has(p.Err, fault.ObjectCorrupt) {
+				return fault.From(p.Err).With("ref", l.Ref)
+			}
+			skipped++
+			return nil
+		},
+	})
+	if skipped > 0 {
+		a.out.remark("warning", "%d entries of the ledger do not hold and are left out; see git vaultmesh verify --all", skipped)
+	}
+	return err
+}

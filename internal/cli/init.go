@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
+)
+
+type initCmd struct {
+	Name     string `placeholder:"NAME" help:"name of a new ledger; the repository's own name unless given"`
+	Remote   string `placeholder:"REMOTE" help:"take the ledger of this remote"`
+	Offline  bool   `help:"ask no remote whether it has a ledger"`
+	NoConfig bool   `help:"leave git's configuration as it is"`
+}
+
+// Run makes sure that there is a ledger, then that git fetches it.
+func (c *initCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	out, err := setup.Ledger(a.ctx, setup.Request{
+		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.env.Stderr, Name: c.Name, Remote: c.Remote, Offline: c.Offline,
+	})
+	if err != nil {
+		return err
+	}
+	settings := []setup.Setting{}
+	if !c.NoConfig {
+		settings = append(settings, setup.Settings(a.gitConfig, a.config)...)
+		if err := setup.Configure(a.ctx, a.repo, settings); err != nil {
+			return err
+		}
+	}
+	if a.out.structured() {
+		return a.out.emit(struct {
+			Status       string          `json:"status"`
+			Ledger       string          `json:"ledger"`
+			Name         string          `json:"name"`
+			Ref          string          `json:"ref"`
+			LedgerCommit string          `json:"ledger_commit"`
+			Remote       string          `json:"remote,omitempty"`
+			Configured   []setup.Setting `json:"configured"`
+		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, settings})
+	}
+	c.print(a, out, settings)
+	return nil
+}
+
+func (c *initCmd) print(a *app, out *setup.Outcome, settings []setup.Setting) {
+	switch out.Status {
+	case setup.Created:
+		a.out.line("began the ledger %s at %s", out.Name, a.config.Ref)
+	case setup.Fetched:
+		a.out.line("took the ledger %s of %s to %s", out.Name, out.Remote, a.config.Ref)
+	case setup.Exists:
+		a.out.line("the ledger %s is at %s already", out.Name, a.config.Ref)
+	}
+	a.out.line("  id    %s", out.Ledger)
+	a.out.line("  head  %s", out.Head)
+	for _, s := range settings {
+		a.out.line("  git config --add %s %s", s.Name, s.Value)
+	}
+}

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"encoding/json"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+type recordCmd struct {
+	Kind        string   `arg:"" optional:"" help:"release (if none is named), deployment or deploy, decision, incident, discovery"`
+	Component   string   `placeholder:"NAME" help:"what it is about"`
+	Version     string   `placeholder:"VERSION" help:"which version of it"`
+	Artifact    []string `sep:"none" placeholder:"FILE" help:"a file that was shipped"`
+	Digest      []string `name:"sha256" sep:"none" placeholder:"HEX[=NAME]" help:"the SHA-256 of a file, here or elsewhere"`
+	Image       []string `sep:"none" placeholder:"REF@sha256:HEX" help:"a container image that was shipped"`
+	Evidence    []string `sep:"none" placeholder:"FILE" help:"a file that supports it, kept in the ledger"`
+	Commit      string   `placeholder:"REV" help:"the commit it is about: HEAD unless given, none for none"`
+	Ref         string   `placeholder:"REF" help:"the ref it is about: the tag named like the version unless given"`
+	At          string   `placeholder:"DATE" help:"when it happened, if not now"`
+	Note        string   `placeholder:"TEXT" help:"what else is to be said"`
+	Label       []string `sep:"none" placeholder:"NAME=VALUE" help:"a label"`
+	Link        []string `sep:"none" placeholder:"REL=ID" help:"what it is to another receipt"`
+	Field       []string `sep:"none" placeholder:"NAME=VALUE" help:"a field of a decision, incident or discovery"`
+	ChainRef    string   `aliases:"chain_ref" placeholder:"REF" help:"an anchor on a chain or a vote"`
+	Once        bool     `help:"not again what is recorded already"`
+	Push        bool     `help:"push the ledger afterwards"`
+	DryRun      bool     `help:"print the receipt's bytes, write nothing"`
+	AllowSecret bool     `help:"record even what looks like a secret"`
+}
+
+// Run records, says what was recorded, and pushes or says how to.
+func (c *recordCmd) Run(a *app) error {
+	request, err := c.request()
+	if err != nil {
+		return err
+	}
+	if err := a.open(false); err != nil {
+		return err
+	}
+	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial}
+	if c.DryRun {
+		return c.preview(a, place, request)
+	}
+	out, err := record.Record(a.ctx, place, request)
+	if err != nil {
+		return err
+	}
+	if err := c.print(a, out); err != nil {
+		return err
+	}
+	return c.carry(a)
+}
+
+func (c *recordCmd) request() (record.Request, error) {
+	kind, err := record.ParseKind(c.Kind)
+	return record.Request{
+		Kind: kind, Component: c.Component, Version: c.Version, Artifacts: c.Artifact, Digests: c.Digest, Images: c.Image,
+		Evidence: c.Evidence, Commit: c.Commit, Ref: c.Ref, At: c.At, Note: c.Note, Labels: c.Label, Links: c.Link,
+		Fields: c.Field, ChainRef: c.ChainRef, Once: c.Once, AllowSecret: c.AllowSecret,
+	}, err
+}
+
+// recorded is what programs are told.
+type recorded struct {
+	ID           string          `json:"id"`
+	Path         string          `json:"path"`
+	LedgerCommit string          `json:"ledger_commit"`
+	Status       string          `json:"status"`
+	Remarks      []string        `json:"remarks"`
+	Receipt      json.RawMessage `json:"receipt"`
+}
+
+func (c *recordCmd) preview(a *app, place record.Place, request record.Request) error {
+	b, remarks, err := record.Preview(a.ctx, place, request)
+	if err != nil {
+		return err
+	}
+	r, err := receipt.Parse(b)
+	if err != nil {
+		return err
+	}
+	if a.out.structured() {
+		id := receipt.Sum(b)
+		return a.out.emit(recorded{id.String(), ledger.Path(id, r.RecordedAt), "", "preview", orEmpty(remarks), b})
+	}
+	a.out.bytes(b)
+	for _, remark := range remarks {
+		a.out.remark("note", "%s", remark)
+	}
+	return nil
+}
+
+func (c *recordCmd) print(a *app, out *record.Outcome) error {
+	status := "recorded"
+	if out.Exists {
+		status = "exists"
+	}
+	if a.out.structured() {
+		return a.out.emit(recorded{out.ID.String(), out.Path, string(out.Head), status, orEmpty(out.Remarks), out.Bytes})
+	}
+	r, err := receipt.Parse(out.Bytes)
+	if err != nil {
+		return err
+	}
+	a.out.line("%s %s", status, title(r))
+	a.out.line("  id      %s", out.ID)
+	if r.Commit != "" {
+		a.out.line("  commit  %s %s", r.Commit.Hex(), r.Ref)
+	}
+	for _, s := range r.Subjects {
+		a.out.line("  sha256  %s  %s", s.SHA256, s.Name)
+	}
+	for _, remark := range out.Remarks {
+		a.out.remark("note", "%s", remark)
+	}
+	return nil
+}
+
+// carry pushes the ledger if that was asked for; else one line says how to.
+func (c *recordCmd) carry(a *app) error {
+	remote := a.config.DefaultRemote()
+	switch {
+	case c.Push && remote == "":
+		return fault.New(fault.PushFailed, "there is no remote to push to").With("ref", a.config.Ref)
+	case c.Push:
+		return a.repo.Push(a.ctx, a.env.Stderr, remote, a.config.Ref)
+	case a.config.Advice && remote != "":
+		a.out.remark("hint", "not pushed: git push %s %s", remote, a.config.Ref)
+	}
+	return nil
+}
+
+// title is a receipt in a few words.
+func title(r *receipt.Receipt) string {
+	words := string(r.Kind)
+	for _, word := range []string{r.Component, r.Version} {
+		if word != "" {
+			words += " " + word
+		}
+	}
+	return words
+}
+
+// orEmpty makes a list that is an array in JSON also when it is empty.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

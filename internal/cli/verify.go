@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"path/filepath"
+
+	"github.com/fatih/color"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+)
+
+type verifyCmd struct {
+	What string `arg:"" optional:"" help:"a file, a receipt's id or a revision"`
+	All  bool   `xor:"what" help:"the whole ledger, with its history"`
+	File string `xor:"what" placeholder:"FILE" help:"an artifact"`
+	ID   string `xor:"what" name:"id" placeholder:"ID" help:"a receipt, by its id or the beginning of it"`
+	Rev  string `xor:"what" placeholder:"REV" help:"the receipts about a commit"`
+}
+
+// Run judges what was named, prints the steps, and fails unless all hold.
+func (c *verifyCmd) Run(a *app) error {
+	if (c.What != "") == (c.All || c.File != "" || c.ID != "" || c.Rev != "") {
+		return fault.New(fault.Usage, "name one thing to verify, or --all").With("command", "verify")
+	}
+	if c.All {
+		return c.all(a)
+	}
+	l, err := a.openLedger(true)
+	if err != nil {
+		return err
+	}
+	o, err := c.operand(a, l)
+	if err != nil {
+		return err
+	}
+	if o.File != "" {
+		return c.artifact(a, l, o.File)
+	}
+	report, err := verify.Receipts(a.ctx, l, o.Entries)
+	if err != nil {
+		return err
+	}
+	return c.conclude(a, report, judged{Receipts: ids(o.Entries)}, o.Entries)
+}
+
+func (c *verifyCmd) operand(a *app, l *ledger.Ledger) (operand, error) {
+	switch {
+	case c.File != "":
+		return operand{File: c.File}, nil
+	case c.ID != "":
+		return a.byID(l, c.ID)
+	case c.Rev != "":
+		return a.byRevision(l, c.Rev)
+	}
+	return a.resolve(l, c.What, true)
+}
+
+func (c *verifyCmd) all(a *app) error {
+	if err := a.open(true); err != nil {
+		return err
+	}
+	bar := a.progress("verifying receipts")
+	report, err := verify.Ledger(a.ctx, a.repo, a.config.Ref, bar.add)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	return c.conclude(a, report, judged{Receipts: []string{}}, nil)
+}
+
+// artifact compares a file with what the ledger knows: its hash, else its name.
+func (c *verifyCmd) artifact(a *app, l *ledger.Ledger, path string) error {
+	digest, _, err := record.HashFile(path)
+	if err != nil {
+		return err
+	}
+	known, err := verify.FindArtifact(a.ctx, l, filepath.Base(path), digest)
+	if err != nil {
+		return err
+	}
+	j := judged{Artifact: &judgedFile{path, digest.String(), "match"}}
+	switch {
+	case len(known.Exact) > 0:
+		report, err := verify.Receipts(a.ctx, l, known.Exact)
+		if err != nil {
+			return err
+		}
+		j.Receipts = ids(known.Exact)
+		return c.conclude(a, report, j, known.Exact)
+	case len(known.SameName) > 0:
+		return c.mismatch(a, j, known.SameName)
+	}
+	return fault.New(fault.ArtifactUnknown, "nothing was recorded about %s, neither its SHA-256 %s nor its name", path, digest).With("path", path)
+}
+
+func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {
+	j.Verdict, j.Artifact.Result, j.Receipts = verify.Invalid, "mismatch", ids(sameName)
+	j.Steps, j.Problems = []verify.Step{}, []judgedProblem{}
+	name := filepath.Base(j.Artifact.Path)
+	err := fault.New(fault.ArtifactMismatch, "%s has the SHA-256 %s, which was never recorded under its name", j.Artifact.Path, j.Artifact.SHA256).With("name", name)
+	if a.out.structured() {
+		if emitErr := a.out.emit(j); emitErr != nil {
+			return emitErr
+		}
+		return err
+	}
+	for _, e := range sameName {
+		for _, s := range e.Receipt.Subjects {
+			if s.Name == name {
+				a.out.line("recorded  %s  %s  %s", s.SHA256, e.ID.Short(), title(e.Receipt))
+			}
+		}
+	}
+	a.out.line("this file %s  %s", j.Artifact.SHA256, j.Artifact.Path)
+	a.out.line("%s", styled{"mismatch", color.FgRed})
+	return err
+}
+
+// judged is what programs are told.
+type judged struct {
+	Verdict  verify.Verdict  `json:"verdict"`
+	Steps    []verify.Step   `json:"steps"`
+	Problems []judgedProblem `json:"problems"`
+	Receipts []string        `json:"receipts"`
+	Count    int             `json:"count"` // receipts that were looked at
+	Artifact *judgedFile     `json:"artifact,omitempty"`
+}
+
+type judgedFile struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+	Result string `json:"result"`
+}
+
+type judgedProblem struct {
+	N       int        `json:"n"`
+	Step    string     `json:"step"`
+	Path    string     `json:"path"`
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+}
+
+// conclude prints a report and turns its verdict into the command's end.
+func (c *verifyCmd) conclude(a *app, r *verify.Report, j judged, entries []*ledger.Entry) error {
+	j.Verdict, j.Steps, j.Problems, j.Count = r.Verdict, r.Steps, []judgedProblem{}, r.Receipts
+	for _, p := range r.Problems {
+		j.Problems = append(j.Problems, judgedProblem{int(p.Step), p.Step.String(), p.Path, fault.From(p.Err).Code, verify.Sentence(p)})
+	}
+	if a.out.structured() {
+		if err := a.out.emit(j); err != nil {
+			return err
+		}
+	} else {
+		c.print(a, j, entries)
+	}
+	switch r.Verdict {
+	case verify.Valid:
+		return nil
+	case verify.Incomplete:
+		return fault.New(fault.Incomplete, "not everything that is needed to judge is here")
+	}
+	return fault.New(fault.Invalid, "what is there does not hold")
+}
+
+func (c *verifyCmd) print(a *app, j judged, entries []*ledger.Entry) {
+	if j.Artifact != nil {
+		a.out.line("%s  %s", j.Artifact.SHA256, j.Artifact.Path)
+	}
+	for _, e := range entries {
+		a.out.line("%s  %s", e.ID.Short(), entryTitle(e))
+	}
+	if entries == nil {
+		a.out.line("%s, %d receipts", a.config.Ref, j.Count)
+	}
+	colors := map[verify.Status]color.Attribute{verify.Passed: color.FgGreen, verify.Failed: color.FgRed, verify.Unknown: color.FgYellow, verify.NotApplicable: color.Faint}
+	names := map[verify.Status]string{verify.Passed: "passed ", verify.Failed: "failed ", verify.Unknown: "unknown", verify.NotApplicable: "n/a    "}
+	for _, s := range j.Steps {
+		a.out.line("%s %s %s  %s", pad(s.N, 4), pad(s.Name, -10), styled{names[s.Status], colors[s.Status]}, s.Detail)
+	}
+	for _, p := range j.Problems {
+		a.out.line("     %s: %s", p.Step, p.Message)
+	}
+	// The verdict is made of constants: nothing in a ledger can spell it.
+	switch j.Verdict {
+	case verify.Valid:
+		a.out.line("%s", styled{"valid", color.FgGreen})
+	case verify.Invalid:
+		a.out.line("%s", styled{"invalid", color.FgRed})
+	case verify.Incomplete:
+		a.out.line("%s", styled{"incomplete", color.FgYellow})
+	}
+}
+
+func entryTitle(e *ledger.Entry) string {
+	if e.Receipt == nil {
+		return "unreadable receipt"
+	}
+	return title(e.Receipt)
+}
+
+func ids(entries []*ledger.Entry) []string {
+	list := []string{}
+	for _, e := range entries {
+		list = append(list, e.ID.String())
+	}
+	return list
+}

@@ -1,0 +1,125 @@
+// Package config is the program's configuration: one struct, whatever the
+// sources. Its source is git's configuration, where the names are
+// vaultmesh.* and the few of git's own that say how things are shown.
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Config is every setting, with its default where nothing is set.
+type Config struct {
+	Ref     string   // vaultmesh.ref: where the ledger lies
+	Advice  bool     // advice.vaultmeshPush: say how to push after recording
+	Color   string   // color.vaultmesh, color.ui: auto, always or never
+	Date    string   // log.date: how dates are shown
+	Remotes []string // the remotes that have a URL, sorted
+	PushTo  string   // remote.pushDefault
+	Partial bool     // the clone lacks objects that its remote has
+	Unknown []string // names below vaultmesh. that nothing reads
+}
+
+// The names below vaultmesh. that this version reads.
+var known = []string{"vaultmesh.ref"}
+
+// Load reads the settings out of git's configuration. A value of the wrong
+// form is a fault BadConfig (VM104).
+func Load(c gitrepo.Config) (Config, error) {
+	cfg := Config{Ref: ledger.DefaultRef, Advice: true, Color: "auto", Date: "default", Remotes: c.Remotes()}
+	if ref, ok := c.Value("vaultmesh.ref"); ok {
+		if !receipt.ValidRef(ref) || reserved(ref) {
+			return cfg, bad("vaultmesh.ref", ref, "a full ref name such as "+ledger.DefaultRef)
+		}
+		cfg.Ref = ref
+	}
+	if advice, ok := c.Value("advice.vaultmeshpush"); ok {
+		on, err := boolean("advice.vaultmeshPush", advice)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Advice = on
+	}
+	color, err := colorMode(c)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Color = color
+	if date, ok := c.Value("log.date"); ok {
+		cfg.Date = date
+	}
+	cfg.PushTo, _ = c.Value("remote.pushdefault")
+	_, cfg.Partial = c.Value("extensions.partialclone")
+	for _, name := range c.Names("vaultmesh.") {
+		if !slices.Contains(known, name) {
+			cfg.Unknown = append(cfg.Unknown, name)
+		}
+	}
+	return cfg, nil
+}
+
+// DefaultRemote is the remote that is meant when none is named:
+// remote.pushDefault, else origin, else the only one. It is "" when there is
+// no such remote.
+func (c Config) DefaultRemote() string {
+	switch {
+	case slices.Contains(c.Remotes, c.PushTo):
+		return c.PushTo
+	case slices.Contains(c.Remotes, "origin"):
+		return "origin"
+	case len(c.Remotes) == 1:
+		return c.Remotes[0]
+	}
+	return ""
+}
+
+// reserved tells whether git or this program writes below a ref's prefix.
+func reserved(ref string) bool {
+	for _, prefix := range []string{"refs/remotes/", "refs/notes/", "refs/replace/", "refs/vaultmesh-remotes/", "refs/vaultmesh-seen/", "refs/tags/"} {
+		if strings.HasPrefix(ref, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func colorMode(c gitrepo.Config) (string, error) {
+	for _, name := range []string{"color.vaultmesh", "color.ui"} {
+		value, ok := c.Value(name)
+		if !ok {
+			continue
+		}
+		if value == "always" {
+			return value, nil
+		}
+		if value == "auto" {
+			return value, nil
+		}
+		on, err := boolean(name, strings.Replace(value, "never", "false", 1))
+		if err != nil || !on {
+			return "never", err
+		}
+		return "auto", nil
+	}
+	return "auto", nil
+}
+
+// boolean reads a value as git does (git-config, "boolean").
+func boolean(name, value string) (bool, error) {
+	switch strings.ToLower(value) {
+	case "true", "yes", "on", "1":
+		return true, nil
+	case "false", "no", "off", "0", "":
+		return false, nil
+	}
+	return false, bad(name, value, "true or false")
+}
+
+func bad(name, value, want string) error {
+	return fault.New(fault.BadConfig, "%s is %.80q, and should be %s", name, value, want).With("key", name)
+}

@@ -1,0 +1,255 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// draft is a receipt in the making. Everything but what depends on the ledger
+// is settled before the ledger is opened.
+type draft struct {
+	receipt *receipt.Receipt
+	stored  [][]byte // evidence to lie beside it
+	bytes   []byte   // canonical, once bound to a ledger
+	remarks []string
+}
+
+func (d *draft) remark(s string) { d.remarks = append(d.remarks, s) }
+
+// prepare settles what does not depend on the ledger.
+func prepare(ctx context.Context, p Place, q Request) (*draft, gitrepo.Identity, error) {
+	d := &draft{receipt: &receipt.Receipt{
+		Kind:       q.Kind,
+		RecordedAt: receipt.TimeOf(p.Now),
+		Component:  q.Component,
+		Version:    q.Version,
+		ChainRef:   q.ChainRef,
+		Note:       strings.ReplaceAll(q.Note, "\r\n", "\n"),
+	}}
+	author, err := p.Repo.Author(ctx)
+	if err != nil {
+		return nil, author, err
+	}
+	d.receipt.Recorder = receipt.Person{Name: author.Name, Email: author.Email}
+	for _, step := range []func(context.Context, Place, Request) error{
+		d.subjects, d.evidence, d.labels, d.body, d.when, d.commit, d.ref,
+	} {
+		if err := step(ctx, p, q); err != nil {
+			return nil, author, err
+		}
+	}
+	return d, author, nil
+}
+
+// bind makes the receipt one of the ledger l, which is nil where there is none.
+func (d *draft) bind(ctx context.Context, p Place, l *ledger.Ledger, q Request) error {
+	if l == nil {
+		return fault.New(fault.NoLedger, "this repository has no ledger at %s", p.Ref)
+	}
+	return d.bindTo(ctx, l, q)
+}
+
+func (d *draft) bindTo(ctx context.Context, l *ledger.Ledger, q Request) error {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return err
+	}
+	d.receipt.Ledger = genesis.ID
+	if d.receipt.Links, err = links(ctx, l, q.Links); err != nil {
+		return err
+	}
+	if d.bytes, err = d.receipt.Encode(); err != nil {
+		return err
+	}
+	if q.AllowSecret {
+		return nil
+	}
+	return d.refuseSecrets()
+}
+
+// refuseSecrets looks through everything that would be kept for ever.
+func (d *draft) refuseSecrets() error {
+	if what := findSecret(d.bytes); what != "" {
+		return fault.New(fault.Secret, "the receipt has what looks like %s", what)
+	}
+	for _, data := range d.stored {
+		if what := findSecret(data); what != "" {
+			return fault.New(fault.Secret, "evidence %s has what looks like %s", d.evidenceName(data), what)
+		}
+	}
+	return nil
+}
+
+func (d *draft) evidenceName(data []byte) string {
+	digest := receipt.Sum(data)
+	for _, e := range d.receipt.Evidence {
+		if e.SHA256 == digest {
+			return e.Name
+		}
+	}
+	return digest.Short()
+}
+
+// known looks for what --once must not record again: a receipt of the same
+// kind, component, version, subjects and commit.
+func (d *draft) known(ctx context.Context, l *ledger.Ledger, q Request) (*ledger.Entry, error) {
+	if !q.Once {
+		return nil, nil
+	}
+	var found *ledger.Entry
+	err := l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
+		if found == nil && len(e.Problems()) == 0 && e.BelongsTo(d.receipt.Ledger) == nil && d.sameAs(e.Receipt) {
+			found = e
+		}
+		return nil
+	}})
+	return found, err
+}
+
+func (d *draft) sameAs(r *receipt.Receipt) bool {
+	mine := d.receipt
+	sameSubject := func(a, b receipt.Subject) bool { return a.Name == b.Name && a.SHA256 == b.SHA256 }
+	return r.Kind == mine.Kind && r.Component == mine.Component && r.Version == mine.Version && r.Commit == mine.Commit &&
+		slices.EqualFunc(r.Subjects, mine.Subjects, sameSubject)
+}
+
+// labels reads --label k=v.
+func (d *draft) labels(_ context.Context, _ Place, q Request) error {
+	for _, text := range q.Labels {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return fault.New(fault.BadOperand, "%.80q is not a label of the form name=value", text)
+		}
+		if _, twice := d.receipt.Labels[name]; twice {
+			return fault.New(fault.BadOperand, "the label %.80q is given twice", name)
+		}
+		if d.receipt.Labels == nil {
+			d.receipt.Labels = make(map[string]string)
+		}
+		d.receipt.Labels[name] = value
+	}
+	return nil
+}
+
+// links reads --link rel=ID, where ID may be shortened.
+func links(ctx context.Context, l *ledger.Ledger, texts []string) ([]receipt.Link, error) {
+	var list []receipt.Link
+	for _, text := range texts {
+		rel, prefix, ok := strings.Cut(text, "=")
+		if !ok || !slices.Contains(receipt.Rels(), rel) {
+			return nil, fault.New(fault.BadOperand, "%.80q is not a link of the form %s=ID", text, strings.Join(receipt.Rels(), "|"))
+		}
+		e, err := One(ctx, l, prefix)
+		if err != nil {
+			return nil, err
+		}
+		link := receipt.Link{Rel: rel, Receipt: e.ID}
+		if !slices.Contains(list, link) {
+			list = append(list, link)
+		}
+	}
+	return list, nil
+}
+
+// One is the entry whose id begins with a prefix. The faults are BadOperand
+// (VM113), NoReceipt (VM506) and Ambiguous (VM103).
+func One(ctx context.Context, l *ledger.Ledger, prefix string) (*ledger.Entry, error) {
+	found, err := l.Find(ctx, prefix)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, fault.New(fault.NoReceipt, "no receipt has an id that begins with %s", prefix)
+	case len(found) > 1:
+		var ids bytes.Buffer
+		for _, e := range found {
+			ids.WriteString(" " + e.ID.String()[:16])
+		}
+		return nil, fault.New(fault.Ambiguous, "%s means %d receipts:%s", prefix, len(found), ids.String())
+	}
+	return found[0], nil
+}
+
+// when reads --at.
+func (d *draft) when(ctx context.Context, p Place, q Request) error {
+	if q.At == "" {
+		return nil
+	}
+	at, err := p.Repo.ParseDate(ctx, q.At, p.Now)
+	if err != nil {
+		return err
+	}
+	t := receipt.TimeOf(at)
+	d.receipt.OccurredAt = &t
+	return nil
+}
+
+// commit settles which commit the receipt is about.
+func (d *draft) commit(ctx context.Context, p Place, q Request) error {
+	if q.Commit == "none" {
+		return nil
+	}
+	revision := q.Commit
+	if revision == "" {
+		revision = "HEAD"
+	}
+	id, c, err := p.Repo.ResolveCommit(ctx, revision)
+	if fault.Has(err, fault.NoRevision) && q.Commit == "" {
+		d.remark("HEAD has no commit yet: recorded without one")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.receipt.Commit, d.receipt.Tree = d.object(p, id), d.object(p, c.Tree)
+	if err := d.patchID(ctx, p, id, c); err != nil || q.Commit != "" {
+		return err
+	}
+	dirty, err := p.Repo.Dirty(ctx)
+	if dirty {
+		d.remark("the work tree differs from the commit that is recorded")
+	}
+	return err
+}
+
+// patchID records how to find the change again after a rebase: of a commit
+// with one parent, where both are here.
+func (d *draft) patchID(ctx context.Context, p Place, id gitrepo.OID, c gitrepo.Commit) error {
+	if len(c.Parents) != 1 || p.Repo.Shallow || p.Partial {
+		return nil
+	}
+	patch, err := p.Repo.PatchID(ctx, id)
+	if err == nil && patch != "" {
+		d.receipt.PatchID = d.object(p, patch)
+	}
+	return err
+}
+
+func (d *draft) object(p Place, id gitrepo.OID) receipt.Object {
+	return receipt.Object(p.Repo.Algorithm() + ":" + string(id))
+}
+
+// ref settles the ref: the one that was named, else the tag named like the
+// version where it leads to the commit.
+func (d *draft) ref(ctx context.Context, p Place, q Request) error {
+	d.receipt.Ref = q.Ref
+	tag := "refs/tags/" + q.Version
+	if q.Ref != "" || d.receipt.Commit == "" || q.Version == "" || !receipt.ValidRef(tag) {
+		return nil
+	}
+	id, _, err := p.Repo.ResolveCommit(ctx, tag)
+	if err == nil && string(id) == d.receipt.Commit.Hex() {
+		d.receipt.Ref = tag
+	}
+	if fault.Has(err, fault.NoRevision) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,193 @@
+package record
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// HashFile is the SHA-256 and the size of a regular file. The faults are
+// NoFile (VM106), NotAFile (VM107) and ReadFailed (VM114).
+func HashFile(path string) (receipt.Digest, int64, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return receipt.Digest{}, 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return receipt.Digest{}, 0, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(err)
+	}
+	return receipt.Digest(h.Sum(nil)), n, nil
+}
+
+// openRegular opens a file, and nothing that is none: not a folder, a device
+// or a pipe that would never end.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.New(fault.NoFile, "%s does not exist", path)
+	case err != nil:
+		return nil, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(err)
+	case !info.Mode().IsRegular():
+		name := filepath.Base(path)
+		return nil, fault.New(fault.NotAFile, "%s is not a regular file", path).With("path", path).With("name", name)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(err)
+	}
+	return f, nil
+}
+
+// subjects settles what was shipped: files, hashes of files that are
+// elsewhere, and images.
+func (d *draft) subjects(_ context.Context, _ Place, q Request) error {
+	for _, path := range q.Artifacts {
+		digest, size, err := HashFile(path)
+		if err != nil {
+			return err
+		}
+		d.subject(receipt.Subject{Name: filepath.Base(path), SHA256: digest, Size: &size})
+	}
+	for _, text := range q.Digests {
+		if err := d.digest(text, q); err != nil {
+			return err
+		}
+	}
+	for _, text := range q.Images {
+		ref, hex, ok := cutLast(text, "@sha256:")
+		if !ok || ref == "" {
+			return fault.New(fault.BadOperand, "%.200q is not an image of the form NAME@sha256:HEX", text)
+		}
+		digest, err := receipt.ParseDigest(hex)
+		if err != nil {
+			return err
+		}
+		d.subject(receipt.Subject{Name: "oci://" + ref, SHA256: digest})
+	}
+	return nil
+}
+
+// subject adds a subject unless the same is there.
+func (d *draft) subject(s receipt.Subject) {
+	same := func(t receipt.Subject) bool { return t.Name == s.Name && t.SHA256 == s.SHA256 }
+	if !slices.ContainsFunc(d.receipt.Subjects, same) {
+		d.receipt.Subjects = append(d.receipt.Subjects, s)
+	}
+}
+
+// digest reads --sha256 HEX[=NAME]. Beside an artifact of that name, or the
+// only artifact, it is what the file must have. Without either it is the hash
+// of a file that is elsewhere, named after an evidence file that has it, else
+// by the hash itself.
+func (d *draft) digest(text string, q Request) error {
+	hex, name, named := strings.Cut(text, "=")
+	digest, err := receipt.ParseDigest(hex)
+	if err != nil {
+		return err
+	}
+	for i, s := range d.receipt.Subjects[:min(len(q.Artifacts), len(d.receipt.Subjects))] {
+		meant := named && s.Name == name || !named && len(q.Artifacts) == 1
+		if meant && s.SHA256 != digest {
+			return fault.New(fault.DigestMismatch, "%s has the SHA-256 %s, not %s", q.Artifacts[i], s.SHA256, digest).With("path", q.Artifacts[i])
+		}
+		if meant || !named && s.SHA256 == digest {
+			return nil
+		}
+	}
+	if !named {
+		name = "sha256:" + digest.String()
+		for _, path := range q.Evidence {
+			if sum, _, err := HashFile(path); err == nil && sum == digest {
+				name = filepath.Base(path)
+			}
+		}
+	}
+	d.subject(receipt.Subject{Name: name, SHA256: digest})
+	return nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// evidence settles what supports the receipt. Files within the limits lie in
+// the ledger; of larger ones only the hash is kept, and that is said.
+func (d *draft) evidence(_ context.Context, _ Place, q Request) error {
+	total := int64(0)
+	for _, path := range q.Evidence {
+		digest, size, err := HashFile(path)
+		if err != nil {
+			return err
+		}
+		e := receipt.Evidence{Name: filepath.Base(path), SHA256: digest, Size: size, MediaType: "application/octet-stream"}
+		if slices.ContainsFunc(d.receipt.Evidence, func(o receipt.Evidence) bool { return o.Name == e.Name && o.SHA256 == digest }) {
+			continue
+		}
+		e.Stored = size <= ledger.MaxEvidence && total+size <= ledger.MaxFolderEvidence && len(d.stored) < ledger.MaxFiles/2
+		if e.Stored {
+			data, err := readExactly(path, digest, size)
+			if err != nil {
+				return err
+			}
+			e.MediaType = mediaType(path, data)
+			total += size
+			d.stored = append(d.stored, data)
+		} else {
+			d.remark(fmt.Sprintf("evidence %s has %d bytes: recorded by its hash only, keep the file", e.Name, size))
+		}
+		d.receipt.Evidence = append(d.receipt.Evidence, e)
+	}
+	return nil
+}
+
+// readExactly reads a file that must not have changed since it was hashed.
+func readExactly(path string, digest receipt.Digest, size int64) ([]byte, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, size+1))
+	if err != nil {
+		return nil, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(err)
+	}
+	if receipt.Sum(data) != digest {
+		return nil, fault.New(fault.ReadFailed, "%s changed while it was read", path)
+	}
+	return data, nil
+}
+
+// mediaTypes are those that content does not show and names do. The table is
+// our own, so that the same file has the same type on every machine.
+var mediaTypes = map[string]string{
+	".md": "text/markdown; charset=utf-8", ".json": "application/json", ".yaml": "application/yaml", ".yml": "application/yaml",
+	".toml": "application/toml", ".csv": "text/csv; charset=utf-8", ".html": "text/html; charset=utf-8", ".xml": "application/xml",
+	".pdf": "application/pdf", ".log": "text/plain; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".jsonl": "application/jsonl",
+}
+
+func mediaType(path string, data []byte) string {
+	if known, ok := mediaTypes[strings.ToLower(filepath.Ext(path))]; ok {
+		return known
+	}
+	return http.DetectContentType(data)
+}

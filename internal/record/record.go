@@ -1,0 +1,132 @@
+// Package record makes receipts and puts them into the ledger.
+//
+// The order is always the same: look at the files and the repository, build
+// the receipt, write it in canonical form, append it to the ledger. All but
+// the last happens in memory, and the last happens whole or not at all.
+package record
+
+import (
+	"context"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Request is what somebody wants recorded, as they said it.
+type Request struct {
+	Kind        receipt.Kind
+	Component   string
+	Version     string
+	Artifacts   []string // files
+	Digests     []string // HEX or HEX=NAME
+	Images      []string // REF@sha256:HEX
+	Evidence    []string // files
+	Commit      string   // a revision; "" is HEAD, "none" is none
+	Ref         string
+	At          string // a date; "" is not said
+	Note        string
+	Labels      []string // k=v
+	Links       []string // rel=ID
+	Fields      []string // name=value of the kind's body
+	ChainRef    string
+	Once        bool // not again what is recorded already
+	AllowSecret bool
+}
+
+// Place is where it is recorded, and when.
+type Place struct {
+	Repo    *gitrepo.Repo
+	Ref     string
+	Now     time.Time
+	Partial bool // the clone lacks objects that its remote has
+}
+
+// Outcome says what was recorded.
+type Outcome struct {
+	ID      receipt.ID
+	Path    string
+	Head    gitrepo.OID // the ledger's head that holds it
+	Exists  bool        // it was there before
+	Bytes   []byte      // the receipt
+	Remarks []string    // what the recorder should know
+}
+
+// Record builds a receipt and appends it to the ledger.
+func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
+	d, author, err := prepare(ctx, p, q)
+	if err != nil {
+		return nil, err
+	}
+	committer, err := p.Repo.Committer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &Outcome{Remarks: d.remarks}
+	result, err := ledger.Update(ctx, p.Repo, p.Ref, func(l *ledger.Ledger) (*ledger.Change, error) {
+		if err := d.bind(ctx, p, l, q); err != nil {
+			return nil, err
+		}
+		if known, err := d.known(ctx, l, q); known != nil || err != nil {
+			out.exists(known)
+			return nil, err
+		}
+		out.ID, out.Path, out.Bytes = receipt.Sum(d.bytes), ledger.Path(receipt.Sum(d.bytes), d.receipt.RecordedAt), d.bytes
+		return &ledger.Change{
+			Additions: []ledger.Addition{{Receipt: d.bytes, Evidence: d.stored}},
+			Author:    author.Line(),
+			Committer: committer.Line(),
+			Message:   ledger.Message(d.receipt, out.ID),
+		}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Head, out.Exists = result.Head, result.Added == 0
+	return out, nil
+}
+
+// Preview builds a receipt as [Record] would, and writes nothing.
+func Preview(ctx context.Context, p Place, q Request) ([]byte, []string, error) {
+	d, _, err := prepare(ctx, p, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := ledger.Open(ctx, p.Repo, p.Ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = d.bindTo(ctx, l, q)
+	return d.bytes, d.remarks, err
+}
+
+func (o *Outcome) exists(e *ledger.Entry) {
+	if e != nil {
+		o.ID, o.Path, o.Bytes = e.ID, e.Path, e.Raw
+	}
+}
+
+// Recordable lists the kinds that [Record] makes. The others are made by
+// commands of their own.
+func Recordable() []receipt.Kind {
+	return []receipt.Kind{receipt.KindRelease, receipt.KindDeployment, receipt.KindDecision, receipt.KindIncident, receipt.KindDiscovery}
+}
+
+// ParseKind reads the kind to record; "" is release. The fault is BadKind (VM206).
+func ParseKind(s string) (receipt.Kind, error) {
+	if s == "" {
+		return receipt.KindRelease, nil
+	}
+	kind, known := receipt.ParseKind(s)
+	for _, k := range Recordable() {
+		if k == kind {
+			return k, nil
+		}
+	}
+	if known {
+		return "", fault.New(fault.BadKind, "a receipt of kind %s is not recorded by hand", kind)
+	}
+	return "", fault.New(fault.BadKind, "%.40q is not a kind of receipt", s)
+}

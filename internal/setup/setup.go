@@ -1,0 +1,240 @@
+// Package setup gives a repository its ledger: the one that a remote has, or
+// a new one; and the configuration with which git carries it.
+package setup
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Request says how to set up.
+type Request struct {
+	Repo     *gitrepo.Repo
+	Config   config.Config
+	Now      time.Time
+	Messages io.Writer // where git's words and questions go while it asks remotes
+	Name     string    // of a new ledger; "" is the repository's own
+	Remote   string    // the remote whose ledger to take; "" is any that has one
+	Offline  bool      // ask no remote
+}
+
+// The ways in which a repository came by its ledger.
+const (
+	Created = "created"
+	Fetched = "fetched"
+	Exists  = "exists"
+)
+
+// Outcome says what there is now.
+type Outcome struct {
+	Status string
+	Ledger receipt.ID // the genesis receipt's id
+	Name   string
+	Head   gitrepo.OID
+	Remote string // where it was fetched from
+}
+
+// TrackingRef is where a remote's ledger is fetched to, for a ref below refs/vaultmesh/.
+func TrackingRef(remote string) string { return "refs/vaultmesh-remotes/" + remote + "/ledger" }
+
+// Ledger makes sure that there is a ledger. The faults are RemoteFailed
+// (VM701) when a remote that might have one cannot be asked, OtherLedger
+// (VM516) when several have one and none is the default, Invalid (VM512) when
+// a remote's ledger does not hold, and those of [ledger.Update].
+func Ledger(ctx context.Context, q Request) (*Outcome, error) {
+	l, err := ledger.Open(ctx, q.Repo, q.Config.Ref)
+	if err == nil {
+		return outcome(ctx, l, Exists, "")
+	}
+	if !fault.Has(err, fault.NoLedger) {
+		return nil, err
+	}
+	remote, err := q.findRemote(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if remote != "" {
+		return q.take(ctx, remote)
+	}
+	return q.begin(ctx)
+}
+
+func outcome(ctx context.Context, l *ledger.Ledger, status, remote string) (*Outcome, error) {
+	g, err := l.Genesis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Outcome{Status: status, Ledger: g.ID, Name: g.Receipt.Genesis.Name, Head: l.Head, Remote: remote}, nil
+}
+
+// findRemote is the remote whose ledger to take, "" when none has one.
+func (q Request) findRemote(ctx context.Context) (string, error) {
+	if q.Offline {
+		return "", nil
+	}
+	remotes := q.Config.Remotes
+	if q.Remote != "" {
+		remotes = []string{q.Remote}
+	}
+	var have []string
+	for _, r := range remotes {
+		refs, err := q.Repo.LsRemote(ctx, q.Messages, r, q.Config.Ref)
+		if err != nil {
+			return "", err
+		}
+		if refs[q.Config.Ref] != "" {
+			have = append(have, r)
+		}
+	}
+	preferred := q.Config.DefaultRemote()
+	switch {
+	case slices.Contains(have, preferred):
+		return preferred, nil
+	case len(have) == 1:
+		return have[0], nil
+	case len(have) > 1:
+		return "", fault.New(fault.OtherLedger, "the remotes %s each have a ledger, and none of them is the default", strings.Join(have, ", "))
+	case q.Remote != "":
+		return "", fault.New(fault.NoLedger, "the remote %s has no ledger at %s", q.Remote, q.Config.Ref)
+	}
+	return "", nil
+}
+
+// take makes a remote's ledger this repository's own, after it was judged.
+func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
+	tracking := TrackingRef(remote)
+	if err := q.Repo.Fetch(ctx, q.Messages, remote, q.Config.Ref, tracking); err != nil {
+		return nil, err
+	}
+	report, err := verify.Ledger(ctx, q.Repo, tracking, func() {})
+	if err != nil {
+		return nil, err
+	}
+	if report.Verdict == verify.Invalid {
+		return nil, fault.New(fault.Invalid, "the ledger of %s does not hold, and is not taken", remote).
+			Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
+	}
+	head, err := q.Repo.Ref(ctx, tracking)
+	if err != nil {
+		return nil, err
+	}
+	if err := q.Repo.UpdateRef(ctx, q.Config.Ref, head, ""); err != nil && !fault.Has(err, fault.LostRace) {
+		return nil, err
+	}
+	l, err := ledger.Open(ctx, q.Repo, q.Config.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return outcome(ctx, l, Fetched, remote)
+}
+
+// begin writes the genesis receipt, unless another process is quicker.
+func (q Request) begin(ctx context.Context) (*Outcome, error) {
+	author, err := q.Repo.Author(ctx)
+	if err != nil {
+		return nil, err
+	}
+	committer, err := q.Repo.Committer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	genesis, err := q.genesis(author)
+	if err != nil {
+		return nil, err
+	}
+	result, err := ledger.Update(ctx, q.Repo, q.Config.Ref, func(l *ledger.Ledger) (*ledger.Change, error) {
+		if l != nil {
+			return nil, nil
+		}
+		return &ledger.Change{
+			Additions: []ledger.Addition{{Receipt: genesis}},
+			Author:    author.Line(),
+			Committer: committer.Line(),
+			Message:   ledger.Message(&receipt.Receipt{Kind: receipt.KindGenesis}, receipt.Sum(genesis)),
+		}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, err := ledger.OpenCommit(ctx, q.Repo, q.Config.Ref, result.Head)
+	if err != nil {
+		return nil, err
+	}
+	status := Created
+	if result.Added == 0 {
+		status = Exists
+	}
+	return outcome(ctx, l, status, "")
+}
+
+func (q Request) genesis(author gitrepo.Identity) ([]byte, error) {
+	nonce := make([]byte, 16)
+	rand.Read(nonce)
+	name := q.Name
+	if name == "" {
+		name = repositoryName(q.Repo.CommonDir)
+	}
+	r := &receipt.Receipt{
+		Kind:       receipt.KindGenesis,
+		RecordedAt: receipt.TimeOf(q.Now),
+		Recorder:   receipt.Person{Name: author.Name, Email: author.Email},
+		Genesis:    &receipt.Genesis{Name: name, Nonce: hex.EncodeToString(nonce)},
+	}
+	return r.Encode()
+}
+
+// repositoryName is the folder that holds a repository, without .git.
+func repositoryName(commonDir string) string {
+	base := filepath.Base(commonDir)
+	if base == ".git" {
+		base = filepath.Base(filepath.Dir(commonDir))
+	}
+	return strings.TrimSuffix(base, ".git")
+}
+
+// Setting is one line of git's configuration.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Settings are the lines with which git fetches ledgers and shows notes, less
+// those that are there. None of them makes git push anything.
+func Settings(c gitrepo.Config, cfg config.Config) []Setting {
+	var wanted []Setting
+	for _, remote := range cfg.Remotes {
+		wanted = append(wanted, Setting{"remote." + remote + ".fetch", "+refs/vaultmesh/*:refs/vaultmesh-remotes/" + remote + "/*"})
+	}
+	// A glob, because git log warns about a plain name as long as there are no notes.
+	wanted = append(wanted, Setting{"notes.displayRef", "refs/notes/vaultmesh*"})
+	return slices.DeleteFunc(wanted, func(s Setting) bool {
+		name := s.Name
+		if name == "notes.displayRef" {
+			name = "notes.displayref" // as git normalises it
+		}
+		return slices.Contains(c.Values(name), s.Value)
+	})
+}
+
+// Configure adds settings to the repository's own configuration.
+func Configure(ctx context.Context, repo *gitrepo.Repo, settings []Setting) error {
+	for _, s := range settings {
+		if err := repo.AddConfig(ctx, s.Name, s.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package verify
+
+import (
+	"context"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+)
+
+// history judges that every commit of the ledger, back to those without
+// parents, keeps all that each of its parents had, and that those without
+// parents hold the genesis and nothing else. Commits are read as they are
+// stored: grafts and replaced objects change nothing here.
+func (t *tally) history(ctx context.Context, store gitrepo.Store, l *ledger.Ledger) error {
+	h := &history{ctx: ctx, store: store, tally: t, trees: make(map[gitrepo.OID][]gitrepo.TreeEntry), commits: make(map[gitrepo.OID]gitrepo.Commit)}
+	todo := []gitrepo.OID{l.Head}
+	seen := map[gitrepo.OID]bool{l.Head: true}
+	for len(todo) > 0 {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		parents, err := h.commit(l, id)
+		if err != nil {
+			return err
+		}
+		for _, p := range parents {
+			if !seen[p] {
+				seen[p] = true
+				todo = append(todo, p)
+			}
+		}
+	}
+	return nil
+}
+
+type history struct {
+	ctx     context.Context
+	store   gitrepo.Store
+	tally   *tally
+	trees   map[gitrepo.OID][]gitrepo.TreeEntry
+	commits map[gitrepo.OID]gitrepo.Commit
+}
+
+// maxCached bounds the trees that are kept; neighbours in history share most
+// of theirs.
+const maxCached = 4096
+
+func (h *history) fail(path string, err error) {
+	h.tally.problem(ledger.Problem{Step: ledger.StepHistory, Path: path, Err: err})
+}
+
+// commit judges one commit and returns those of its parents that can be read.
+func (h *history) commit(l *ledger.Ledger, id gitrepo.OID) ([]gitrepo.OID, error) {
+	h.tally.checked(ledger.StepHistory)
+	c, ok, err := h.readCommit(id)
+	if err != nil || !ok {
+		return nil, err
+	}
+	delete(h.commits, id)
+	if len(c.Parents) > 2 {
+		h.fail(string(id), fault.New(fault.BadTree, "commit %s has %d parents; a merge has two", id.Short(), len(c.Parents)))
+	}
+	if len(c.Parents) == 0 {
+		return nil, h.root(l, id)
+	}
+	var readable []gitrepo.OID
+	for _, parent := range c.Parents {
+		p, ok, err := h.readCommit(parent)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		readable = append(readable, parent)
+		if err := h.contains(id, "", p.Tree, c.Tree); err != nil {
+			return nil, err
+		}
+	}
+	return readable, nil
+}
+
+// readCommit reads a commit, from what is kept of the one before if it is
+// there. It is false when the commit cannot be read, which is then reported.
+func (h *history) readCommit(id gitrepo.OID) (gitrepo.Commit, bool, error) {
+	if c, ok := h.commits[id]; ok {
+		return c, true, nil
+	}
+	o, err := h.store.Read(h.ctx, string(id), gitrepo.MaxCommit)
+	if err == nil && o.Type != gitrepo.TypeCommit {
+		err = fault.New(fault.BadTree, "object %s is a %s where a commit is wanted", id.Short(), o.Type)
+	}
+	var c gitrepo.Commit
+	if err == nil {
+		c, err = gitrepo.ParseCommit(o.Data)
+	}
+	if err == nil {
+		h.commits[id] = c
+	}
+	return c, err == nil, h.report(string(id), err)
+}
+
+// root judges a commit without parents.
+func (h *history) root(l *ledger.Ledger, id gitrepo.OID) error {
+	first, err := ledger.OpenCommit(h.ctx, h.store, l.Ref, id)
+	if err != nil {
+		return h.report(string(id), err)
+	}
+	n, err := first.Count(h.ctx)
+	if err != nil {
+		return h.report(string(id), err)
+	}
+	if n != 1 {
+		h.fail(string(id), fault.New(fault.BadTree, "the first commit %s holds %d receipts, not the genesis alone", id.Short(), n))
+		return nil
+	}
+	genesis, err := first.Genesis(h.ctx)
+	if err != nil {
+		return h.report(string(id), err)
+	}
+	ours, err := l.Genesis(h.ctx)
+	if err == nil && ours.ID != genesis.ID {
+		h.fail(string(id), fault.New(fault.BadTree, "the first commit %s holds the genesis of the ledger %s", id.Short(), genesis.ID.Short()))
+	}
+	return nil
+}
+
+// contains judges that the tree new has all that old has, unchanged. Trees
+// that are equal are not opened.
+func (h *history) contains(commit gitrepo.OID, path string, old, new gitrepo.OID) error {
+	if old == new {
+		return nil
+	}
+	before, ok, err := h.readTree(path, old)
+	if err != nil || !ok {
+		return err
+	}
+	after, ok, err := h.readTree(path, new)
+	if err != nil || !ok {
+		return err
+	}
+	now := make(map[string]gitrepo.TreeEntry, len(after))
+	for _, e := range after {
+		now[e.Name] = e
+	}
+	for _, e := range before {
+		here := path + e.Name
+		n, there := now[e.Name]
+		switch {
+		case !there:
+			h.fail(here, fault.New(fault.BadTree, "commit %s removed %s", commit.Short(), here))
+		case n.Mode == gitrepo.ModeTree && e.Mode == gitrepo.ModeTree:
+			if err := h.contains(commit, here+"/", e.ID, n.ID); err != nil {
+				return err
+			}
+		case n != e:
+			h.fail(here, fault.New(fault.BadTree, "commit %s changed %s", commit.Short(), here))
+		}
+	}
+	return nil
+}
+
+func (h *history) readTree(path string, id gitrepo.OID) ([]gitrepo.TreeEntry, bool, error) {
+	if entries, ok := h.trees[id]; ok {
+		return entries, true, nil
+	}
+	o, err := h.store.Read(h.ctx, string(id), ledger.MaxTree)
+	if err == nil && o.Type != gitrepo.TypeTree {
+		err = fault.New(fault.BadTree, "%s is a %s where a folder is wanted", path, o.Type)
+	}
+	var entries []gitrepo.TreeEntry
+	if err == nil {
+		entries, err = gitrepo.ParseTree(h.store.Algorithm(), o.Data)
+	}
+	if err != nil {
+		return nil, false, h.report(path, err)
+	}
+	if len(h.trees) >= maxCached {
+		clear(h.trees)
+	}
+	h.trees[id] = entries
+	return entries, true, nil
+}
+
+// report counts an error as a problem of the history, and passes on those
+// that end the verification.
+func (h *history) report(path string, err error) error {
+	if err == nil || fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	h.fail(path, err)
+	return nil
+}
