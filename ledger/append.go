@@ -48,7 +48,7 @@ type Result struct {
 // The retries of [Update]. A lost race costs a few milliseconds and the
 // winner has got on, so they are many; a lock that stays is somebody else's.
 const (
-	maxRaces = 200
+	maxRaces = 64
 	maxLocks = 25
 )
 

@@ -202,9 +202,8 @@ func (c *checker) identifier(field, s string, limit int) {
 	c.when(strings.TrimSpace(s) != s, field, "begins or ends with white space")
 	c.when(strings.HasPrefix(s, "-"), field, "begins with -")
 	c.when(strings.Contains(s, `\`), field, "has a backslash")
-	for segment := range strings.SplitSeq(s, "/") {
-		c.when(segment == "" || segment == "." || segment == "..", field, "has an empty, . or .. segment")
-	}
+	climbs := func(segment string) bool { return segment == "" || segment == "." || segment == ".." }
+	c.when(slices.ContainsFunc(strings.Split(s, "/"), climbs), field, "has an empty, . or .. segment")
 }
 
 func (c *checker) subjects(field string, subjects []Subject) {

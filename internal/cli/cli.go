@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -134,6 +135,11 @@ func (a *app) run() error {
 		return (&helpCmd{Command: page}).Run(a)
 	}
 	a.out.format = formatIn(args)
+	for i, arg := range args {
+		if !utf8.ValidString(arg) {
+			return fault.New(fault.NotUTF8, "argument %d is not UTF-8", i+1)
+		}
+	}
 	parsed, err := a.parse(args)
 	if err != nil {
 		return err

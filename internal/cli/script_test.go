@@ -1,0 +1,244 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/coverage"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary serve as both programs. The clock is
+// injected here: the shipped programs honour no variable for it.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"git-vaultmesh":    func() { run(Vaultmesh) },
+		"git-remembrancer": func() { run(Remembrancer) },
+	})
+}
+
+func run(program string) {
+	env := Process(program)
+	env.ProgressAfter = 0
+	if text := os.Getenv("TEST_CLOCK"); text != "" {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			panic(err)
+		}
+		env.Now = func() time.Time { return at.Local() }
+	}
+	status := Main(env)
+	if dir := os.Getenv("TEST_COVERDIR"); dir != "" {
+		_ = coverage.WriteMetaDir(dir)
+		_ = coverage.WriteCountersDir(dir)
+	}
+	os.Exit(status)
+}
+
+// TestScripts runs testdata/script. Each script types what a user types, in
+// a HOME of its own.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setupScript,
+		Condition:           condition,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"mark":        cmdMark,
+			"unmoved":     cmdUnmoved,
+			"stdout2env":  cmdStdoutEnv,
+			"asnobody":    cmdAsNobody,
+			"tmpfs":       cmdTmpfs,
+			"many":        cmdMany,
+			"noleftovers": cmdNoLeftovers,
+			"repeat":      cmdRepeat,
+			"plant":       cmdPlant,
+			"uproot":      cmdUproot,
+		},
+	})
+}
+
+func setupScript(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		return err
+	}
+	if err := openUp(env.WorkDir); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"), "XDG_DATA_HOME": filepath.Join(home, ".local", "share"),
+		"GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8",
+		"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
+		"GIT_AUTHOR_DATE": "2026-11-22T14:05:00Z", "GIT_COMMITTER_DATE": "2026-11-22T14:05:00Z",
+		"TEST_CLOCK": "2026-11-22T14:05:00Z", "TEST_COVERDIR": os.Getenv("TEST_COVERDIR"),
+	} {
+		env.Setenv(name, value)
+	}
+	config := "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n"
+	return os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o644)
+}
+
+// openUp lets other users through to a path below the folder for temporary
+// files, so that a script can try as one of them.
+func openUp(path string) error {
+	for dir := path; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// condition answers [root], [tmpfs] and [git>=2.45].
+func condition(cond string) (bool, error) {
+	switch cond {
+	case "root":
+		return os.Getuid() == 0, nil
+	case "tmpfs":
+		return canMount(), nil
+	}
+	if want, ok := strings.CutPrefix(cond, "git>="); ok {
+		out, err := exec.Command("git", "version").Output()
+		have := regexp.MustCompile(`[0-9]+\.[0-9]+`).FindString(string(out))
+		return err == nil && versionAtLeast(have, want), nil
+	}
+	return false, os.ErrInvalid
+}
+
+func versionAtLeast(have, want string) bool {
+	pad := func(v string) string {
+		parts := strings.Split(v, ".")
+		for i, p := range parts {
+			parts[i] = strings.Repeat("0", 5-len(p)) + p
+		}
+		return strings.Join(parts, ".")
+	}
+	return pad(have) >= pad(want)
+}
+
+func gitOut(ts *testscript.TestScript, args ...string) string {
+	cmd := exec.Command("git", args...)
+	cmd.Dir = ts.Getenv("PWD")
+	if dir := ts.MkAbs("."); dir != "" {
+		cmd.Dir = dir
+	}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "GIT_CONFIG_NOSYSTEM=1"}
+	out, _ := cmd.Output()
+	return strings.TrimSpace(string(out))
+}
+
+// mark remembers where all refs are; unmoved asserts that they still are.
+func cmdMark(ts *testscript.TestScript, neg bool, _ []string) {
+	ts.Setenv("MARK", gitOut(ts, "for-each-ref"))
+}
+
+func cmdUnmoved(ts *testscript.TestScript, neg bool, _ []string) {
+	now := gitOut(ts, "for-each-ref")
+	if (now != ts.Getenv("MARK")) != neg {
+		ts.Fatalf("refs were:\n%s\nand are:\n%s", ts.Getenv("MARK"), now)
+	}
+}
+
+// stdout2env NAME REGEXP keeps the first group of a match in the last output.
+func cmdStdoutEnv(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 || neg {
+		ts.Fatalf("usage: stdout2env NAME REGEXP")
+	}
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("no match for %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// noleftovers asserts that no lock, temporary object or temporary ref stays.
+func cmdNoLeftovers(ts *testscript.TestScript, neg bool, args []string) {
+	dir := ts.MkAbs(".git")
+	if len(args) > 0 {
+		dir = ts.MkAbs(args[0])
+	}
+	var left []string
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && (strings.HasSuffix(path, ".lock") || strings.HasPrefix(d.Name(), "tmp_obj")) {
+			left = append(left, path)
+		}
+		return nil
+	})
+	refs := strings.Fields(gitOut(ts, "for-each-ref", "--format=%(refname)", "refs/vaultmesh", "refs/vaultmesh-tmp"))
+	refs = slices.DeleteFunc(refs, func(r string) bool { return r == "refs/vaultmesh/ledger" })
+	if left = append(left, refs...); len(left) > 0 {
+		ts.Fatalf("left behind: %s", strings.Join(left, ", "))
+	}
+}
+
+// many N COMMAND… runs a command N times at the same moment; all must succeed.
+// {n} in an argument is the number of the process.
+func cmdMany(ts *testscript.TestScript, neg bool, args []string) {
+	n := len(strings.Repeat("x", atoi(ts, args[0])))
+	failures := make(chan string, n)
+	for i := range n {
+		go func() {
+			failures <- runOnce(ts, i, args[1:])
+		}()
+	}
+	for range n {
+		if f := <-failures; f != "" {
+			ts.Fatalf("%s", f)
+		}
+	}
+}
+
+// repeat N COMMAND… runs a command N times, one after the other.
+func cmdRepeat(ts *testscript.TestScript, neg bool, args []string) {
+	for i := range atoi(ts, args[0]) {
+		if f := runOnce(ts, i, args[1:]); f != "" {
+			ts.Fatalf("%s", f)
+		}
+	}
+}
+
+func runOnce(ts *testscript.TestScript, n int, args []string) string {
+	words := make([]string, len(args))
+	for i, a := range args {
+		words[i] = strings.ReplaceAll(a, "{n}", string(rune('a'+n%26))+strings.Repeat("x", n/26))
+	}
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), scriptEnv(ts)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return strings.Join(words, " ") + ": " + err.Error() + "\n" + string(out)
+	}
+	return ""
+}
+
+func atoi(ts *testscript.TestScript, s string) int {
+	n := 0
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			ts.Fatalf("%s is not a number", s)
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n
+}
+
+// scriptEnv is the script's environment, as exec would pass it on.
+func scriptEnv(ts *testscript.TestScript) []string {
+	names := []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "GIT_CONFIG_NOSYSTEM", "TZ", "LC_ALL", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL",
+		"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "TEST_CLOCK", "TEST_COVERDIR",
+		"GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "WORK"}
+	var env []string
+	for _, n := range names {
+		if v := ts.Getenv(n); v != "" {
+			env = append(env, n+"="+v)
+		}
+	}
+	return env
+}
