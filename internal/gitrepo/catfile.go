@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -136,11 +138,11 @@ func (r *Repo) answer(ctx context.Context, name string, limit int64) (Object, er
 	}
 	words := strings.Fields(line)
 	if len(words) != 3 || strings.HasSuffix(line, " missing") {
-		return Object{}, missing(name)
+		return Object{}, r.absent(name)
 	}
 	size, err := strconv.ParseInt(words[2], 10, 64)
 	if err != nil {
-		return Object{}, missing(name)
+		return Object{}, r.absent(name)
 	}
 	if size > limit {
 		r.Close() // the rest would have to be read to be passed over
@@ -170,6 +172,17 @@ func (r *Repo) readerDied(ctx context.Context, name string) error {
 	}
 	cause := &failure{subcommand: "cat-file", stderr: string(bytes.TrimSpace(said.bytes))}
 	return fault.New(fault.ObjectCorrupt, "object %.64q cannot be read", name).Because(cause)
+}
+
+// absent says why git has no object to give: it also calls an object missing
+// whose file is there, but damaged.
+func (r *Repo) absent(name string) error {
+	if len(name) == len(ZeroOID(r.algorithm)) {
+		if _, err := os.Lstat(filepath.Join(r.CommonDir, "objects", name[:2], name[2:])); err == nil {
+			return fault.New(fault.ObjectCorrupt, "object %.10s is damaged", name)
+		}
+	}
+	return missing(name)
 }
 
 func missing(name string) error {

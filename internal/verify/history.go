@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -139,25 +140,31 @@ func (h *history) contains(commit gitrepo.OID, path string, old, new gitrepo.OID
 	if err != nil || !ok {
 		return err
 	}
-	now := make(map[string]gitrepo.TreeEntry, len(after))
-	for _, e := range after {
-		now[e.Name] = e
-	}
 	for _, e := range before {
+		if holds(after, e) {
+			continue
+		}
 		here := path + e.Name
-		n, there := now[e.Name]
+		now := slices.IndexFunc(after, func(n gitrepo.TreeEntry) bool { return n.Name == e.Name })
 		switch {
-		case !there:
+		case now < 0:
 			h.fail(here, fault.New(fault.BadTree, "commit %s removed %s", commit.Short(), here))
-		case n.Mode == gitrepo.ModeTree && e.Mode == gitrepo.ModeTree:
-			if err := h.contains(commit, here+"/", e.ID, n.ID); err != nil {
+		case after[now].Mode == gitrepo.ModeTree && e.Mode == gitrepo.ModeTree:
+			if err := h.contains(commit, here+"/", e.ID, after[now].ID); err != nil {
 				return err
 			}
-		case n != e:
+		default:
 			h.fail(here, fault.New(fault.BadTree, "commit %s changed %s", commit.Short(), here))
 		}
 	}
 	return nil
+}
+
+// holds tells whether a tree has an entry. It looks where the order says it
+// is, and only if it is not there, everywhere: hostile trees have no order.
+func holds(tree []gitrepo.TreeEntry, e gitrepo.TreeEntry) bool {
+	i, found := slices.BinarySearchFunc(tree, e, gitrepo.CompareEntries)
+	return found && tree[i] == e || slices.Contains(tree, e)
 }
 
 func (h *history) readTree(path string, id gitrepo.OID) ([]gitrepo.TreeEntry, bool, error) {
