@@ -127,6 +127,13 @@ func assemble(ctx context.Context, store gitrepo.Store, l *Ledger, change *Chang
 	if l == nil {
 		root.put([]string{versionName}, a.blob([]byte(versionText)))
 	}
+	if l != nil {
+		genesis, err := l.Genesis(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		a.ledger = genesis.ID
+	}
 	for _, add := range change.Additions {
 		if err := a.place(root, add); err != nil {
 			return nil, 0, err
@@ -175,6 +182,7 @@ func (f *folder) put(path []string, blob gitrepo.OID) {
 type assembly struct {
 	ctx     context.Context
 	store   gitrepo.Store
+	ledger  receipt.ID // zero while it is begun
 	objects []gitrepo.Object
 	added   int
 }
@@ -193,6 +201,9 @@ func (a *assembly) place(root *folder, add Addition) error {
 	r, err := receipt.Parse(add.Receipt)
 	if err != nil {
 		return err
+	}
+	if r.Future || r.Ledger != a.ledger {
+		return fault.New(fault.BadField, "the receipt is of a later version, or of another ledger")
 	}
 	stored := make(map[receipt.Digest]int64)
 	var total int64

@@ -110,6 +110,11 @@ var (
 // twice, and each by [checkEntry]. It returns those that may be there, and
 // what is wrong with the others.
 func checkLevel(level int, path string, entries []gitrepo.TreeEntry) (good []gitrepo.TreeEntry, wrong []error) {
+	if len(entries) == 0 {
+		// Git writes no empty folders, and with them one set of receipts
+		// would have many trees.
+		return nil, []error{badTree(path, "is empty")}
+	}
 	seen := make(map[string]bool, len(entries))
 	for i, e := range entries {
 		switch problem := checkEntry(level, path, e); {

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -94,6 +96,9 @@ func (l *Ledger) checkVersion(ctx context.Context, bad *fault.Error) error {
 		if err != nil {
 			return withRef(err, l.Ref)
 		}
+		if laterVersion.Match(o.Data) {
+			return bad.Because(fault.New(fault.Incomplete, "it is a %s: reading it needs a newer git-vaultmesh", strings.TrimSpace(string(o.Data))))
+		}
 		if string(o.Data) != versionText {
 			return bad.Because(fault.New(fault.BadLedgerRef, "its VERSION is %.40q, and this program reads %q", o.Data, versionText))
 		}
@@ -101,6 +106,9 @@ func (l *Ledger) checkVersion(ctx context.Context, bad *fault.Error) error {
 	}
 	return bad.Because(fault.New(fault.BadLedgerRef, "its tree has no file VERSION"))
 }
+
+// laterVersion is what VERSION says in later versions of the format.
+var laterVersion = regexp.MustCompile(`^vaultmesh ledger ([2-9]|[1-9][0-9]{1,5})\n$`)
 
 func withRef(err error, ref string) error {
 	if f := fault.From(err); f.Code == fault.ObjectMissing {

@@ -207,7 +207,9 @@ func TestValidate(t *testing.T) {
 		{"subject twice", KindRelease, fault.BadField, func(r *Receipt) { r.Subjects[1] = r.Subjects[0] }},
 		{"evidence path", KindRelease, fault.BadField, func(r *Receipt) { r.Evidence[0].Name = "../x" }},
 		{"evidence size", KindRelease, fault.BadField, func(r *Receipt) { r.Evidence[0].Size = -1 }},
-		{"media type", KindRelease, fault.BadField, func(r *Receipt) { r.Evidence[0].MediaType = "TEXT" }},
+		{"media type", KindRelease, fault.BadField, func(r *Receipt) { r.Evidence[0].MediaType = "TEXT/PLAIN" }},
+		{"media type without subtype", KindRelease, fault.BadField, func(r *Receipt) { r.Evidence[0].MediaType = "text" }},
+		{"media type that ends open", KindRelease, fault.BadField, func(r *Receipt) { r.Evidence[0].MediaType = "text/plain;" }},
 		{"link", KindRelease, fault.BadField, func(r *Receipt) { r.Links[0].Rel = "eats" }},
 		{"label", KindRelease, fault.BadField, func(r *Receipt) { r.Labels["a b"] = "" }},
 		{"label newline", KindRelease, fault.BadField, func(r *Receipt) { r.Labels["a"] = "x\ny" }},
@@ -229,6 +231,11 @@ func TestValidate(t *testing.T) {
 		{"covenant without previous", KindCovenant, fault.BadField, func(r *Receipt) { r.Covenant.Version = 2 }},
 		{"principal twice", KindCovenant, fault.BadField, func(r *Receipt) {
 			r.Covenant.Principals = append(r.Covenant.Principals, r.Covenant.Principals[0])
+		}},
+		{"one key of two principals", KindCovenant, fault.BadField, func(r *Receipt) {
+			other := r.Covenant.Principals[0]
+			other.Name = "bob"
+			r.Covenant.Principals = append(r.Covenant.Principals, other)
 		}},
 		{"principal without key", KindCovenant, fault.BadField, func(r *Receipt) { r.Covenant.Principals[0].Keys = nil }},
 		{"key type", KindCovenant, fault.BadField, func(r *Receipt) { r.Covenant.Principals[0].Keys[1].Type = "x509" }},

@@ -6,6 +6,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -100,7 +101,7 @@ func Main(env Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := &app{env: env, ctx: ctx, out: newPrinter(env)}
-	err := a.run()
+	err := a.guarded()
 	if a.repo != nil {
 		a.repo.Close()
 	}
@@ -119,6 +120,17 @@ func Main(env Env) int {
 	}
 	a.out.fault(f)
 	return int(f.Exit())
+}
+
+// guarded runs the command; what would be a crash, with an exit status that
+// means something else, becomes a fault of this program.
+func (a *app) guarded() (err error) {
+	defer func() {
+		if crash := recover(); crash != nil {
+			err = fault.New(fault.Internal, "unexpected failure").Because(fmt.Errorf("%v", crash))
+		}
+	}()
+	return a.run()
 }
 
 // run parses the arguments and runs the command. What clashes with commands'

@@ -91,6 +91,7 @@ func (p *printer) text(s string) { p.write(p.out, s) }
 // know. Programs get it within the output, so it is left out for them.
 func (p *printer) remark(prefix, format string, args ...any) {
 	if !p.structured() {
+		p.hand()
 		p.write(p.err, prefix+": "+fmt.Sprintf(format+"\n", p.cleaned(args)...))
 	}
 }
@@ -101,11 +102,17 @@ func (p *printer) write(w io.Writer, s string) {
 	}
 }
 
-// flush hands over what was printed.
-func (p *printer) flush() error {
+// hand hands over what was printed so far, so that what comes on standard
+// error comes after it.
+func (p *printer) hand() {
 	if err := p.out.Flush(); err != nil && p.failed == nil {
 		p.failed = err
 	}
+}
+
+// flush hands over everything, and says whether all of it could be written.
+func (p *printer) flush() error {
+	p.hand()
 	if p.failed != nil {
 		return fault.New(fault.OutputFailed, "the output cannot be written").Because(p.failed)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
@@ -108,7 +109,7 @@ func (c *recordCmd) print(a *app, out *record.Outcome) error {
 	a.out.line("%s %s", status, title(r))
 	a.out.line("  id      %s", out.ID)
 	if r.Commit != "" {
-		a.out.line("  commit  %s %s", r.Commit.Hex(), r.Ref)
+		a.out.line("  commit  %s", strings.TrimSpace(r.Commit.Hex()+" "+r.Ref))
 	}
 	for _, s := range r.Subjects {
 		a.out.line("  sha256  %s  %s", s.SHA256, s.Name)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,13 +98,23 @@ func openUp(path string) error {
 	return nil
 }
 
-// condition answers [root], [tmpfs] and [git>=2.45].
+// tools says what becomes of a script whose tool is missing.
+var tools = flag.String("tools", "", "with required, a script whose tool is missing fails instead of skipping")
+
+// condition answers [root], [tmpfs], [tool:gpg] and [git>=2.45].
 func condition(cond string) (bool, error) {
 	switch cond {
 	case "root":
 		return os.Getuid() == 0, nil
 	case "tmpfs":
 		return canMount(), nil
+	}
+	if tool, ok := strings.CutPrefix(cond, "tool:"); ok {
+		_, err := exec.LookPath(tool)
+		if err != nil && *tools == "required" {
+			return false, err
+		}
+		return err == nil, nil
 	}
 	if want, ok := strings.CutPrefix(cond, "git>="); ok {
 		out, err := exec.Command("git", "version").Output()

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -74,7 +75,7 @@ func (h *history) commit(l *ledger.Ledger, id gitrepo.OID) ([]gitrepo.OID, error
 			continue
 		}
 		readable = append(readable, parent)
-		if err := h.contains(id, "", p.Tree, c.Tree); err != nil {
+		if err := h.contains(id, nil, p.Tree, c.Tree); err != nil {
 			return nil, err
 		}
 	}
@@ -126,9 +127,13 @@ func (h *history) root(l *ledger.Ledger, id gitrepo.OID) error {
 	return nil
 }
 
+// maxDepth is how many folders lie above a receipt's files. What a hostile
+// tree has below is compared by its id, and never opened.
+const maxDepth = 6
+
 // contains judges that the tree new has all that old has, unchanged. Trees
 // that are equal are not opened.
-func (h *history) contains(commit gitrepo.OID, path string, old, new gitrepo.OID) error {
+func (h *history) contains(commit gitrepo.OID, path []string, old, new gitrepo.OID) error {
 	if old == new {
 		return nil
 	}
@@ -140,47 +145,59 @@ func (h *history) contains(commit gitrepo.OID, path string, old, new gitrepo.OID
 	if err != nil || !ok {
 		return err
 	}
-	for _, e := range before {
-		if holds(after, e) {
-			continue
-		}
-		here := path + e.Name
-		now := slices.IndexFunc(after, func(n gitrepo.TreeEntry) bool { return n.Name == e.Name })
-		switch {
-		case now < 0:
-			h.fail(here, fault.New(fault.BadTree, "commit %s removed %s", commit.Short(), here))
-		case after[now].Mode == gitrepo.ModeTree && e.Mode == gitrepo.ModeTree:
-			if err := h.contains(commit, here+"/", e.ID, after[now].ID); err != nil {
+	for _, c := range missing(before, after) {
+		here := append(slices.Clone(path), c.old.Name)
+		if c.new.Mode == gitrepo.ModeTree && c.old.Mode == gitrepo.ModeTree && len(here) < maxDepth {
+			if err := h.contains(commit, here, c.old.ID, c.new.ID); err != nil {
 				return err
 			}
-		default:
-			h.fail(here, fault.New(fault.BadTree, "commit %s changed %s", commit.Short(), here))
+			continue
 		}
+		name, what := strings.Join(here, "/"), "changed"
+		if c.new.Name == "" {
+			what = "removed"
+		}
+		h.fail(name, fault.New(fault.BadTree, "commit %s %s %s", commit.Short(), what, name))
 	}
 	return nil
 }
 
-// holds tells whether a tree has an entry. It looks where the order says it
-// is, and only if it is not there, everywhere: hostile trees have no order.
-func holds(tree []gitrepo.TreeEntry, e gitrepo.TreeEntry) bool {
-	i, found := slices.BinarySearchFunc(tree, e, gitrepo.CompareEntries)
-	return found && tree[i] == e || slices.Contains(tree, e)
+// changed is an entry that a tree has not kept, and what it has under that
+// name now, if anything.
+type changed struct{ old, new gitrepo.TreeEntry }
+
+// missing lists the entries of before that after does not have. Hostile trees
+// have no order and names twice, so both are compared as sets.
+func missing(before, after []gitrepo.TreeEntry) []changed {
+	kept := make(map[gitrepo.TreeEntry]bool, len(after))
+	byName := make(map[string]gitrepo.TreeEntry, len(after))
+	for _, e := range after {
+		kept[e] = true
+		byName[e.Name] = e
+	}
+	var list []changed
+	for _, e := range before {
+		if !kept[e] {
+			list = append(list, changed{e, byName[e.Name]})
+		}
+	}
+	return list
 }
 
-func (h *history) readTree(path string, id gitrepo.OID) ([]gitrepo.TreeEntry, bool, error) {
+func (h *history) readTree(path []string, id gitrepo.OID) ([]gitrepo.TreeEntry, bool, error) {
 	if entries, ok := h.trees[id]; ok {
 		return entries, true, nil
 	}
 	o, err := h.store.Read(h.ctx, string(id), ledger.MaxTree)
 	if err == nil && o.Type != gitrepo.TypeTree {
-		err = fault.New(fault.BadTree, "%s is a %s where a folder is wanted", path, o.Type)
+		err = fault.New(fault.BadTree, "%s is a %s where a folder is wanted", strings.Join(path, "/"), o.Type)
 	}
 	var entries []gitrepo.TreeEntry
 	if err == nil {
 		entries, err = gitrepo.ParseTree(h.store.Algorithm(), o.Data)
 	}
 	if err != nil {
-		return nil, false, h.report(path, err)
+		return nil, false, h.report(strings.Join(path, "/"), err)
 	}
 	if len(h.trees) >= maxCached {
 		clear(h.trees)

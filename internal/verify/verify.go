@@ -106,10 +106,11 @@ type tally struct {
 	unknown  map[ledger.Step]int
 	kept     map[ledger.Step][]ledger.Problem
 	receipts int
+	strange  int // files of types that this version does not know
 }
 
 func newTally() *tally {
-	return &tally{map[ledger.Step]int{}, map[ledger.Step]int{}, map[ledger.Step]int{}, map[ledger.Step][]ledger.Problem{}, 0}
+	return &tally{judged: map[ledger.Step]int{}, wrong: map[ledger.Step]int{}, unknown: map[ledger.Step]int{}, kept: map[ledger.Step][]ledger.Problem{}}
 }
 
 func (t *tally) checked(steps ...ledger.Step) {
@@ -134,10 +135,10 @@ func (t *tally) entries(ctx context.Context, l *ledger.Ledger, progress func()) 
 	t.checked(ledger.StepLayout, ledger.StepLimits)
 	genesis, err := l.Genesis(ctx)
 	switch {
-	case fault.Has(err, fault.BadTree):
+	case fault.Has(err, fault.BadTree), fault.Has(err, fault.ObjectMissing):
 		t.problem(ledger.Problem{Step: ledger.StepLedger, Path: l.Ref, Err: err})
-	case fault.Has(err, fault.ObjectMissing), fault.Has(err, fault.ObjectCorrupt):
-		// The walk below meets the same object and reports it.
+	case fault.Has(err, fault.ObjectCorrupt):
+		t.unknown[ledger.StepLedger]++ // the walk below meets the object and reports it
 	case err != nil:
 		return err
 	}
@@ -169,6 +170,11 @@ func (t *tally) entry(ctx context.Context, l *ledger.Ledger, genesis, e *ledger.
 		t.checked(ledger.StepLedger)
 		if p := e.BelongsTo(genesis.ID); p != nil {
 			t.problem(*p)
+		}
+	}
+	for _, f := range e.Files {
+		if !f.Known() {
+			t.strange++
 		}
 	}
 	problems, err := e.FileProblems(ctx, l)
@@ -233,6 +239,8 @@ func (t *tally) detail(s ledger.Step) string {
 		return fmt.Sprintf("%s, and %d more", sentence(t.kept[s][0].Err), n-1)
 	case len(t.kept[s]) > 0:
 		return sentence(t.kept[s][0].Err)
+	case s == ledger.StepFiles && t.strange > 0:
+		return fmt.Sprintf("%d of a type that this version does not know, checked by name and hash", t.strange)
 	}
 	return ""
 }

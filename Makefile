@@ -1,0 +1,47 @@
+# git-vaultmesh: every target has its line here; `make` prints them.
+
+PREFIX ?= $(HOME)/.local
+export CGO_ENABLED ?= 0
+GO     ?= go
+BUILD  := -trimpath -ldflags="-s -w"
+FUZZTIME ?= 30s
+
+help: ## print the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
+
+build: ## build both commands into bin/
+	@$(GO) build $(BUILD) -o bin/ ./cmd/...
+
+install: build ## put both commands and the manual under PREFIX (~/.local)
+	@mkdir -p "$(PREFIX)/bin"
+	@cp bin/git-vaultmesh bin/git-remembrancer "$(PREFIX)/bin/"
+	@echo "installed git-vaultmesh and git-remembrancer in $(PREFIX)/bin"
+	@"$(PREFIX)/bin/git-vaultmesh" help --install-man --dir "$(PREFIX)/share/man/man1"
+	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) \
+		echo "$(PREFIX)/bin is not on PATH; add this line to your shell's start file:"; \
+		echo "  export PATH=\"$(PREFIX)/bin:\$$PATH\"";; esac
+
+test: ## run all tests; needs Go, git and make
+	@$(GO) test ./...
+
+demo: build ## show the main job on a scratch clone of this repository
+	@sh docs/demo.sh "$(CURDIR)/bin"
+
+check: ## formatting, vet, staticcheck, tests with coverage, race; needs every tool
+	@sh .ci/check
+
+bench: ## time our commands beside git's, medians and ratios
+	@$(GO) run ./internal/bench
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+clean: ## remove what was built
+	@rm -rf bin coverage
+
+.PHONY: help build install test demo check bench fuzz clean

@@ -1,0 +1,201 @@
+// Command bench times git-vaultmesh beside the plain git commands that do the
+// nearest thing, in one run, and prints medians and their ratio. It measures
+// whole processes: what a user waits for.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+func main() {
+	receipts := flag.Int("receipts", 1000, "receipts in the ledger")
+	runs := flag.Int("runs", 21, "counted runs of each command")
+	flag.Parse()
+	if err := bench(*receipts, *runs); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// row is one comparison: our command and the peer's.
+type row struct {
+	name       string
+	ours, peer []string
+}
+
+func bench(receipts, runs int) error {
+	work, err := os.MkdirTemp("", "vaultmesh-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	b := &setting{work: work, repo: filepath.Join(work, "repo")}
+	if err := b.prepare(receipts); err != nil {
+		return err
+	}
+	fmt.Printf("%d receipts, packed; medians of %d cold processes, %s/%s, %d cores\n\n", receipts, runs, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	fmt.Printf("%-28s %10s  %-34s %10s %8s\n", "ours", "ms", "beside it", "ms", "ratio")
+	for _, r := range []row{
+		{"version", b.ours("--version"), []string{"git", "version"}},
+		{"record", b.ours("record", "--component", "api", "--version", "v{n}", "--note", "bench"), []string{"git", "commit", "-q", "--allow-empty", "-m", "bench {n}"}},
+		{"show, by id", b.remembers("show", b.id), []string{"git", "show", "refs/vaultmesh/ledger"}},
+		{"query, one hit", b.remembers("query", "needle"), []string{"git", "grep", "-l", "needle", "refs/vaultmesh/ledger"}},
+		{"query, all", b.remembers("query", "api"), []string{"git", "log", "--grep=api", "refs/vaultmesh/ledger"}},
+		{"verify --all", b.ours("verify", "--all"), []string{"git", "fsck", "--full"}},
+	} {
+		if err := b.compare(r, runs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setting is the repository that is measured in.
+type setting struct {
+	work, repo string
+	id         string // a receipt's
+	env        []string
+}
+
+func (b *setting) ours(args ...string) []string {
+	return append([]string{filepath.Join(b.work, "git-vaultmesh")}, args...)
+}
+
+func (b *setting) remembers(args ...string) []string {
+	return append([]string{filepath.Join(b.work, "git-remembrancer")}, args...)
+}
+
+func (b *setting) prepare(receipts int) error {
+	b.env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_AUTHOR_NAME=Bench", "GIT_AUTHOR_EMAIL=bench@example.com",
+		"GIT_COMMITTER_NAME=Bench", "GIT_COMMITTER_EMAIL=bench@example.com", "CGO_ENABLED=0")
+	for _, args := range [][]string{
+		{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.work, "./cmd/..."},
+		{"git", "init", "-q", b.repo},
+		{"git", "-C", b.repo, "commit", "-q", "--allow-empty", "-m", "one"},
+	} {
+		if out, err := b.command("", args, 0).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	if out, err := b.command(b.repo, b.ours("init"), 0).CombinedOutput(); err != nil {
+		return fmt.Errorf("init: %w\n%s", err, out)
+	}
+	if err := b.fill(receipts); err != nil {
+		return err
+	}
+	return b.command(b.repo, []string{"git", "gc", "-q"}, 0).Run()
+}
+
+// fill appends realistic receipts, a thousand a commit, over a year of days.
+func (b *setting) fill(receipts int) error {
+	ctx := context.Background()
+	repo, err := gitrepo.Open(ctx, gitrepo.Options{Dir: b.repo, Env: b.env})
+	if err != nil {
+		return err
+	}
+	defer repo.Close()
+	for from := 0; from < receipts; from += 1000 {
+		_, err := ledger.Update(ctx, repo, ledger.DefaultRef, func(l *ledger.Ledger) (*ledger.Change, error) {
+			genesis, err := l.Genesis(ctx)
+			if err != nil {
+				return nil, err
+			}
+			c := &ledger.Change{Author: "Bench <bench@example.com> 1795356300 +0000", Committer: "Bench <bench@example.com> 1795356300 +0000", Message: "vaultmesh: record 1000 receipts\n"}
+			for n := from; n < min(from+1000, receipts); n++ {
+				data, err := realistic(genesis.ID, n).Encode()
+				if err != nil {
+					return nil, err
+				}
+				b.id = receipt.Sum(data).String()
+				c.Additions = append(c.Additions, ledger.Addition{Receipt: data})
+			}
+			return c, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func realistic(genesis receipt.ID, n int) *receipt.Receipt {
+	note := fmt.Sprintf("rollout %d finished, error rate unchanged", n)
+	if n == 500 {
+		note = "a needle"
+	}
+	kind := receipt.KindRelease
+	if n%2 == 1 {
+		kind = receipt.KindDeployment
+	}
+	component := []string{"api", "web", "worker", "billing"}[n%4]
+	return &receipt.Receipt{
+		Kind: kind, Ledger: genesis, RecordedAt: receipt.Time(1763820300 + int64(n)*31536),
+		Recorder: receipt.Person{Name: "Bench", Email: "bench@example.com"}, Component: component, Version: fmt.Sprintf("v1.%d.%d", n/100, n%100),
+		Commit:   receipt.Object("sha1:" + receipt.Sum([]byte(fmt.Sprint(n))).String()[:40]),
+		Subjects: []receipt.Subject{{Name: component + ".tar.gz", SHA256: receipt.Sum([]byte(note))}},
+		Labels:   map[string]string{"env": "prod"}, Note: note,
+	}
+}
+
+// command is a command in a folder; {n} in its words is the number of the run.
+func (b *setting) command(dir string, args []string, n int) *exec.Cmd {
+	words := make([]string, len(args))
+	for i, a := range args {
+		words[i] = strings.ReplaceAll(a, "{n}", fmt.Sprint(n))
+	}
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir, cmd.Env = dir, b.env
+	return cmd
+}
+
+// compare times both commands in turn, so that a machine that slows down
+// slows both.
+func (b *setting) compare(r row, runs int) error {
+	var ours, peer []time.Duration
+	for n := range runs + 1 {
+		mine, err := b.time(r.ours, n)
+		if err != nil {
+			return err
+		}
+		theirs, err := b.time(r.peer, n)
+		if err != nil {
+			return err
+		}
+		if n > 0 { // the first run warms up
+			ours, peer = append(ours, mine), append(peer, theirs)
+		}
+	}
+	mine, theirs := median(ours), median(peer)
+	fmt.Printf("%-28s %10.1f  %-34s %10.1f %8.2f\n", r.name, ms(mine), strings.Join(r.peer[:min(4, len(r.peer))], " "), ms(theirs), float64(mine)/float64(theirs))
+	return nil
+}
+
+func (b *setting) time(args []string, n int) (time.Duration, error) {
+	cmd := b.command(b.repo, args, n)
+	start := time.Now()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return time.Since(start), nil
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
