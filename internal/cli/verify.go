@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/fatih/color"
 
@@ -177,7 +178,13 @@ func (c *verifyCmd) print(a *app, j judged, entries []*ledger.Entry) {
 	colors := map[verify.Status]color.Attribute{verify.Passed: color.FgGreen, verify.Failed: color.FgRed, verify.Unknown: color.FgYellow, verify.NotApplicable: color.Faint}
 	names := map[verify.Status]string{verify.Passed: "passed ", verify.Failed: "failed ", verify.Unknown: "unknown", verify.NotApplicable: "n/a    "}
 	for _, s := range j.Steps {
-		a.out.line("%s %s %s  %s", pad(s.N, 4), pad(s.Name, -10), styled{names[s.Status], colors[s.Status]}, s.Detail)
+		status := styled{strings.TrimSpace(names[s.Status]), colors[s.Status]}
+		if s.Detail == "" {
+			a.out.line("%s %s %s", pad(s.N, 4), pad(s.Name, -10), status)
+			continue
+		}
+		status.text = names[s.Status]
+		a.out.line("%s %s %s  %s", pad(s.N, 4), pad(s.Name, -10), status, s.Detail)
 	}
 	for _, p := range j.Problems {
 		a.out.line("     %s: %s", p.Step, p.Message)
