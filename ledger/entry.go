@@ -53,12 +53,12 @@ func (e *Entry) Problems() []Problem {
 	if len(e.Files) > MaxFiles {
 		add(StepLimits, badTree(e.Path, "has %d files, over the limit of %d", len(e.Files), MaxFiles))
 	}
-	if err := canon.Check(e.Raw, receipt.MaxSize); err != nil {
-		add(stepOf(err, StepCanonical), err)
-		return found
-	}
 	if e.parseErr != nil {
-		add(StepFields, e.parseErr)
+		step := StepFields
+		if err := canon.Check(e.Raw, receipt.MaxSize); err != nil {
+			step = stepOf(err, StepCanonical)
+		}
+		add(step, e.parseErr)
 		return found
 	}
 	if !strings.HasPrefix(e.Path, e.Receipt.RecordedAt.Time().Format("2006/01/02/")) {

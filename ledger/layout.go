@@ -45,7 +45,10 @@ type File struct {
 }
 
 // Known tells whether this version knows what the file is.
-func (f File) Known() bool { return f.Type == "receipt" || knownFiles[f.Type] != nil }
+func (f File) Known() bool {
+	_, known := knownFiles[f.Type]
+	return known || f.Type == "receipt"
+}
 
 // limit is the most bytes that the file may have.
 func (f File) limit() int64 {
@@ -58,33 +61,33 @@ func (f File) limit() int64 {
 	return MaxProof
 }
 
-// knownFiles are the forms of the files that this version knows.
-var knownFiles = map[string]*regexp.Regexp{
-	"openpgp":  regexp.MustCompile(`^openpgp-([0-9a-f]{64})\.sig$`),
-	"ssh":      regexp.MustCompile(`^ssh-([0-9a-f]{64})\.sig$`),
-	"rfc3161":  regexp.MustCompile(`^rfc3161-([0-9a-f]{64})\.tsr$`),
-	"evidence": regexp.MustCompile(`^evidence-([0-9a-f]{64})$`),
-}
+// knownFiles are the types that this version knows, and how their names end.
+var knownFiles = map[string]string{"openpgp": ".sig", "ssh": ".sig", "rfc3161": ".tsr", "evidence": ""}
 
-// anyFile is the form of files of types that come later.
-var anyFile = regexp.MustCompile(`^([a-z][a-z0-9]{0,31})-([0-9a-f]{64})(\.[a-z0-9]{1,8})?$`)
-
-// parseFile reads a file's name. It is false for a name that no version of
-// the format gives.
+// parseFile reads a file's name: receipt.json, or a type, a dash, 64 hex
+// digits and for most types a suffix. It is false for a name that no version
+// of the format gives.
 func parseFile(e gitrepo.TreeEntry) (File, bool) {
 	if e.Name == receiptName {
 		return File{Name: e.Name, Type: "receipt", Object: e.ID}, true
 	}
-	parts := anyFile.FindStringSubmatch(e.Name)
-	if parts == nil {
+	kind, rest, _ := strings.Cut(e.Name, "-")
+	if len(rest) < 64 || len(rest) > 64+9 || len(kind) > 32 || !typeForm.MatchString(kind) || kind == "receipt" {
 		return File{}, false
 	}
-	if form, known := knownFiles[parts[1]]; known && !form.MatchString(e.Name) || parts[1] == "receipt" {
+	digest, err := receipt.ParseDigest(rest[:64])
+	suffix, known := knownFiles[kind]
+	if err != nil || known && rest[64:] != suffix || !known && !suffixForm.MatchString(rest[64:]) {
 		return File{}, false
 	}
-	digest, err := receipt.ParseDigest(parts[2])
-	return File{Name: e.Name, Type: parts[1], Digest: digest, Object: e.ID}, err == nil
+	return File{Name: e.Name, Type: kind, Digest: digest, Object: e.ID}, true
 }
+
+// The forms of types and suffixes that come later.
+var (
+	typeForm   = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
+	suffixForm = regexp.MustCompile(`^(\.[a-z0-9]+)?$`)
+)
 
 // evidenceName is the name under which evidence is stored.
 func evidenceName(d receipt.Digest) string { return "evidence-" + d.String() }

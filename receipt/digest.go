@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"regexp"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -65,15 +65,15 @@ func notADigest(text []byte) error {
 // its own: "sha1:" and 40, or "sha256:" and 64 lower-case hex digits.
 type Object string
 
-var objectForm = regexp.MustCompile(`^(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$`)
-
 // Valid tells whether o has the form above.
-func (o Object) Valid() bool { return objectForm.MatchString(string(o)) }
+func (o Object) Valid() bool {
+	algorithm, digits, _ := strings.Cut(string(o), ":")
+	length := map[string]int{"sha1": 40, "sha256": 64}[algorithm]
+	return length > 0 && len(digits) == length && strings.Trim(digits, "0123456789abcdef") == ""
+}
 
 // Hex is the object's name as git writes it, without the algorithm.
 func (o Object) Hex() string {
-	if i := bytes.IndexByte([]byte(o), ':'); i >= 0 {
-		return string(o[i+1:])
-	}
-	return string(o)
+	_, digits, _ := strings.Cut(string(o), ":")
+	return digits
 }

@@ -47,4 +47,7 @@ func (k Kind) known() bool {
 	return false
 }
 
-var kindForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+var kindForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// hasForm tells whether k could be a kind of this version or a later one.
+func (k Kind) hasForm() bool { return len(k) <= 32 && kindForm.MatchString(string(k)) }

@@ -146,12 +146,38 @@ func (l Link) compare(other Link) int {
 // of a later schema or kind. The faults are NotCanonical (VM201), TooLarge
 // (VM202), BadField (VM203) and NotUTF8 (VM204).
 func Parse(b []byte) (*Receipt, error) {
-	if err := canon.Check(b, MaxSize); err != nil {
+	if err := canon.Scan(b, MaxSize); err != nil {
 		return nil, err
 	}
-	if r, err := parseEnvelope(b); err != nil || r.Future {
-		return r, err
+	if !looksKnown(b) {
+		if err := canon.Check(b, MaxSize); err != nil {
+			return nil, err
+		}
+		return parseEnvelope(b)
 	}
+	r, err := parseKnown(b)
+	if err != nil {
+		// What is not canonical is that first, whatever else it is.
+		if err := canon.Check(b, MaxSize); err != nil {
+			return nil, err
+		}
+		return nil, err
+	}
+	return r, nil
+}
+
+// looksKnown tells whether b claims a schema and kind of this version.
+func looksKnown(b []byte) bool {
+	var claim struct {
+		Schema string `json:"schema"`
+		Kind   Kind   `json:"kind"`
+	}
+	return json.Unmarshal(b, &claim) == nil && claim.Schema == Schema && claim.Kind.known()
+}
+
+// parseKnown reads a receipt of this version. Bytes that are the spelling of
+// the value they read as are canonical.
+func parseKnown(b []byte) (*Receipt, error) {
 	r := new(Receipt)
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -163,7 +189,7 @@ func Parse(b []byte) (*Receipt, error) {
 	}
 	// encoding/json matches names without regard to case and reads null as
 	// absent; writing the value again shows both.
-	again, err := canon.Marshal(r, MaxSize)
+	again, err := canon.Spell(r, MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -195,12 +221,15 @@ func parseEnvelope(b []byte) (*Receipt, error) {
 			return nil, fault.New(fault.BadField, "%s is missing or not of its form", name)
 		}
 	}
-	if !schemaForm.MatchString(r.Schema) || !kindForm.MatchString(string(r.Kind)) {
+	if !schemaForm.MatchString(r.Schema) || !r.Kind.hasForm() {
 		return nil, fault.New(fault.BadField, "schema or kind is not of its form")
 	}
-	r.Future = r.Schema != Schema || !r.Kind.known()
-	if r.Future && r.Ledger.IsZero() {
+	if r.Schema == Schema && r.Kind.known() {
+		return nil, fault.New(fault.BadField, "not a receipt")
+	}
+	if r.Ledger.IsZero() {
 		return nil, fault.New(fault.BadField, "ledger is missing")
 	}
+	r.Future = true
 	return r, nil
 }

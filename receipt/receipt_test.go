@@ -311,6 +311,31 @@ func TestParseKind(t *testing.T) {
 	}
 }
 
+func TestChainRefs(t *testing.T) {
+	tx, safe := "tx:0x"+strings.Repeat("aB", 32), "safe:0x"+strings.Repeat("12", 20)
+	for s, want := range map[string]bool{
+		"eip155:1/" + tx: true, "eip155:137/" + safe + "/" + tx: true, "snapshot:team.eth/proposal/0x12": true,
+		"snapshot:team.eth/proposal/bafkrei": true, "eip155:0/" + tx: false, "eip155:/" + tx: false, "eip155:1/" + tx + "0": false,
+		"eip155:1x/" + tx: false, "eip155:1/" + safe: false, "eip155:1/" + tx + "/" + safe: false, "eip155:1": false, "btc:1/" + tx: false,
+		"snapshot:team.eth/proposal/": false, "snapshot:/proposal/1": false, "snapshot:a/b/1": false, "snapshot:A/proposal/1": false, "": false,
+	} {
+		if validChainRef(s) != want {
+			t.Errorf("validChainRef(%q) is %v", s, !want)
+		}
+	}
+}
+
+func TestFingerprints(t *testing.T) {
+	for s, want := range map[string]bool{
+		strings.Repeat("A0", 20): true, strings.Repeat("A0", 32): true, "SHA256:" + strings.Repeat("A", 43): true,
+		strings.Repeat("a0", 20): false, strings.Repeat("A0", 8): false, "SHA256:" + strings.Repeat("A", 42): false, "MD5:00": false,
+	} {
+		if isFingerprint(s) != want {
+			t.Errorf("isFingerprint(%q) is %v", s, !want)
+		}
+	}
+}
+
 func TestValidRef(t *testing.T) {
 	for s, want := range map[string]bool{
 		"refs/tags/v1.4.0": true, "refs/heads/a/b": true, "refs/heads/é": true, "HEAD": false, "refs/tags/": false, "refs//x": false,

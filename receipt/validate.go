@@ -48,7 +48,7 @@ func (r *Receipt) checkSubjectMatter(c *checker) {
 	c.object("tree", r.Tree)
 	c.object("patch_id", r.PatchID)
 	c.when(r.Ref != "" && !ValidRef(r.Ref), "ref", "is not a full ref name such as refs/tags/v1.4.0")
-	c.when(r.ChainRef != "" && !chainRefForm.MatchString(r.ChainRef), "chain_ref",
+	c.when(r.ChainRef != "" && !validChainRef(r.ChainRef), "chain_ref",
 		"is none of eip155:N/tx:0x…, eip155:N/safe:0x…/tx:0x…, snapshot:SPACE/proposal/ID")
 }
 
@@ -220,7 +220,7 @@ func (c *checker) subjects(field string, subjects []Subject) {
 func (c *checker) labels(field string, labels map[string]string) {
 	c.when(len(labels) > maxLabels, field, "has too many elements")
 	for name, value := range labels {
-		c.when(!labelForm.MatchString(name), field, fmt.Sprintf("has the name %.80q, which is not letters, digits and . _ / -", name))
+		c.when(len(name) > 63 || !labelForm.MatchString(name), field, fmt.Sprintf("has the name %.80q, which is not letters, digits and . _ / -", name))
 		c.line(field+"."+name, value, maxLine)
 	}
 }
@@ -236,12 +236,35 @@ func ascending[T any](s []T, compare func(a, b T) int) bool {
 }
 
 var (
-	labelForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$`)
-	mediaForm    = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*(; [a-z0-9-]+=[A-Za-z0-9._-]+)*$`) // names as in RFC 6838 section 4.2
-	uriForm      = regexp.MustCompile(`^[a-z][a-z0-9+.-]*:[^\s\\]+$`)
-	chainRefForm = regexp.MustCompile(`^(eip155:[1-9][0-9]{0,31}/(safe:0x[0-9a-fA-F]{40}/)?tx:0x[0-9a-fA-F]{64}` +
-		`|snapshot:[a-z0-9][a-z0-9._-]{0,99}/proposal/[A-Za-z0-9]{1,100})$`)
+	labelForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	mediaForm = regexp.MustCompile(`^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*(; [a-z0-9-]+=[A-Za-z0-9._-]+)*$`) // names as in RFC 6838 section 4.2
+	uriForm   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*:[^\s\\]+$`)
+	spaceForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+	wordsForm = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 )
+
+// validChainRef tells whether s has one of the three forms of a chain_ref. The
+// chain ids are those of CAIP-2, namespace eip155.
+func validChainRef(s string) bool {
+	parts := strings.Split(s, "/")
+	hex := func(text, prefix string, n int) bool {
+		digits, ok := strings.CutPrefix(text, prefix+":0x")
+		return ok && isHex(digits, n, lowerHex+upperHex)
+	}
+	chain, isChain := strings.CutPrefix(parts[0], "eip155:")
+	space, isSpace := strings.CutPrefix(parts[0], "snapshot:")
+	switch {
+	case isChain && (len(chain) > 32 || chain == "" || chain[0] == '0' || strings.Trim(chain, "0123456789") != ""):
+		return false
+	case isChain && len(parts) == 2:
+		return hex(parts[1], "tx", 64)
+	case isChain && len(parts) == 3:
+		return hex(parts[1], "safe", 40) && hex(parts[2], "tx", 64)
+	case isSpace && len(parts) == 3:
+		return len(space) <= 100 && spaceForm.MatchString(space) && parts[1] == "proposal" && len(parts[2]) <= 100 && wordsForm.MatchString(parts[2])
+	}
+	return false
+}
 
 // baseName tells whether s can be a file's name on its own.
 func baseName(s string) bool {

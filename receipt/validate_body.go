@@ -10,17 +10,38 @@ import (
 )
 
 var (
-	nonceForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	wordForm  = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,62}$`)
-	sshForm   = regexp.MustCompile(`^[a-z0-9@.-]{1,64} [A-Za-z0-9+/]+={0,2}$`)
-	oidForm   = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*)){1,20}$`)
-	keyForm   = regexp.MustCompile(`^([0-9A-F]{40}|[0-9A-F]{64}|SHA256:[A-Za-z0-9+/]{43})$`)
+	wordForm = regexp.MustCompile(`^[a-z][a-z0-9._-]*$`)
+	sshForm  = regexp.MustCompile(`^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$`)
+	oidForm  = regexp.MustCompile(`^[0-2](\.(0|[1-9][0-9]*))+$`)
 )
+
+// isHex tells whether s is n digits of the alphabet.
+func isHex(s string, n int, alphabet string) bool {
+	return len(s) == n && strings.Trim(s, alphabet) == ""
+}
+
+const (
+	lowerHex = "0123456789abcdef"
+	upperHex = "0123456789ABCDEF"
+)
+
+// isFingerprint tells whether s names a key: an OpenPGP fingerprint of
+// version 4 or 6 in upper-case hex, or SHA256: and the base64 that ssh-keygen -l prints.
+func isFingerprint(s string) bool {
+	ssh, isSSH := strings.CutPrefix(s, "SHA256:")
+	if isSSH {
+		b, err := base64.RawStdEncoding.Strict().DecodeString(ssh)
+		return err == nil && len(b) == len(Digest{}) && !strings.ContainsAny(ssh, "\r\n")
+	}
+	return isHex(s, 40, upperHex) || isHex(s, 64, upperHex)
+}
+
+func isWord(s string) bool { return len(s) <= 63 && wordForm.MatchString(s) }
 
 func (g *Genesis) check(c *checker) {
 	c.identifier("genesis.name", g.Name, maxComponent)
 	c.required("genesis.name", g.Name)
-	c.when(!nonceForm.MatchString(g.Nonce), "genesis.nonce", "is not 32 lower-case hex digits")
+	c.when(!isHex(g.Nonce, 32, lowerHex), "genesis.nonce", "is not 32 lower-case hex digits")
 	if g.Covenant != nil {
 		c.when(g.Covenant.Version != 1, "genesis.covenant.version", "is not 1")
 		g.Covenant.check(c)
@@ -52,7 +73,7 @@ func (d *Discovery) check(c *checker) {
 }
 
 func (a *Attestation) check(c *checker) {
-	c.when(!wordForm.MatchString(a.Type), "attestation.type", "is not a word of lower-case letters, digits and . _ -")
+	c.when(!isWord(a.Type), "attestation.type", "is not a word of lower-case letters, digits and . _ -")
 	c.required("attestation.tool", a.Tool)
 	c.line("attestation.tool", a.Tool, maxLine)
 	for i, word := range a.Command {
@@ -116,7 +137,7 @@ func (m *Merge) check(c *checker) {
 func (r *Revocation) check(c *checker) { r.checkIn(c, "revocation") }
 
 func (r *Revocation) checkIn(c *checker, field string) {
-	c.when(!keyForm.MatchString(r.Key), field+".key", "is neither an OpenPGP fingerprint in upper-case hex nor an SSH one with SHA256:")
+	c.when(!isFingerprint(r.Key), field+".key", "is neither an OpenPGP fingerprint in upper-case hex nor an SSH one with SHA256:")
 	c.oneOf(field+".reason", r.Reason, "compromised", "superseded", "retired")
 	c.when(!r.At.Valid(), field+".at", "lies outside the years 1970 to 9999")
 }
@@ -169,23 +190,23 @@ func (p Principal) check(c *checker, field string) {
 	for i, k := range p.Keys {
 		name := fmt.Sprintf("%s.keys[%d]", field, i)
 		c.oneOf(name+".type", k.Type, "openpgp", "ssh")
-		c.when(k.Type == "ssh" && !sshForm.MatchString(k.Key), name+".key", "is not an SSH key: a type and its base64")
+		c.when(k.Type == "ssh" && (!sshForm.MatchString(k.Key) || len(k.Key) > maxNote), name+".key", "is not an SSH key: a type and its base64")
 		c.when(k.Type == "openpgp" && !isBase64(k.Key), name+".key", "is not base64")
 	}
 }
 
 func (a Authority) check(c *checker, field string) {
-	c.when(!wordForm.MatchString(a.Name), field+".name", "is not a word of lower-case letters, digits and . _ -")
+	c.when(!isWord(a.Name), field+".name", "is not a word of lower-case letters, digits and . _ -")
 	c.when(len(a.Roots) == 0, field+".roots", "is empty")
 	for i, root := range a.Roots {
 		c.when(!isBase64(root), fmt.Sprintf("%s.roots[%d]", field, i), "is not base64")
 	}
 	c.when(a.Pins == nil || !ascending(a.Pins, Digest.Compare), field+".pins", "are not sorted, each once")
-	c.when(a.Policy != "" && !oidForm.MatchString(a.Policy), field+".policy", "is not an object identifier in dotted form")
+	c.when(a.Policy != "" && (!oidForm.MatchString(a.Policy) || len(a.Policy) > 128), field+".policy", "is not an object identifier in dotted form")
 }
 
 func (r Rule) check(c *checker, field string) {
-	c.when(!wordForm.MatchString(r.Name), field+".name", "is not a word of lower-case letters, digits and . _ -")
+	c.when(!isWord(r.Name), field+".name", "is not a word of lower-case letters, digits and . _ -")
 	c.required(field+".sentence", r.Sentence)
 	c.line(field+".sentence", r.Sentence, maxLine)
 	c.words(field+".refs", r.Refs)
@@ -231,7 +252,7 @@ func (c *checker) kinds(field string, kinds []Kind) {
 	c.when(kinds == nil, field, "is missing")
 	c.when(!ascending(kinds, cmp.Compare[Kind]), field, "is not sorted, or has an element twice")
 	// Kinds of later versions may be named; that makes no covenant invalid.
-	c.when(slices.ContainsFunc(kinds, func(k Kind) bool { return !kindForm.MatchString(string(k)) }), field, "has what is no kind")
+	c.when(slices.ContainsFunc(kinds, func(k Kind) bool { return !k.hasForm() }), field, "has what is no kind")
 }
 
 func (c *checker) quorums(field string, quorums []Quorum) {

@@ -45,10 +45,7 @@ const MaxInteger = 1<<53 - 1
 // Otherwise it is a fault: TooLarge (VM202), NotUTF8 (VM204) or NotCanonical
 // (VM201) with the offset of the first byte that offends, where one does.
 func Check(b []byte, limit int) error {
-	if len(b) > limit {
-		return fault.New(fault.TooLarge, "%d bytes of JSON are over the limit of %d", len(b), limit)
-	}
-	if err := scan(b); err != nil {
+	if err := Scan(b, limit); err != nil {
 		return err
 	}
 	spelled, err := jcs.Transform(b)
@@ -61,9 +58,29 @@ func Check(b []byte, limit int) error {
 	return nil
 }
 
+// Scan checks rules 1 to 4 but for names that are there twice: what bounds the
+// cost of reading b with any parser. The faults are those of [Check].
+func Scan(b []byte, limit int) error {
+	if len(b) > limit {
+		return fault.New(fault.TooLarge, "%d bytes of JSON are over the limit of %d", len(b), limit)
+	}
+	return scan(b)
+}
+
 // Marshal returns the canonical bytes of v, which must encode to an object.
 // The faults are those of [Check].
 func Marshal(v any, limit int) ([]byte, error) {
+	b, err := Spell(v, limit)
+	if err != nil {
+		return nil, err
+	}
+	return b, Check(b, limit)
+}
+
+// Spell returns the RFC 8785 bytes of v and does not check them. It is for
+// comparing them with bytes: those that equal the spelling of a value, and
+// pass [Scan], are canonical.
+func Spell(v any, limit int) ([]byte, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return nil, fault.New(fault.NotCanonical, "value has no JSON form").Because(err)
@@ -75,7 +92,7 @@ func Marshal(v any, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.NotCanonical, "value has no canonical form").Because(err)
 	}
-	return b, Check(b, limit)
+	return b, nil
 }
 
 // scan checks in one pass, without recursion, what RFC 8785 leaves open and

@@ -1,17 +1,18 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -177,8 +178,8 @@ func readExactly(path string, digest receipt.Digest, size int64) ([]byte, error)
 	return data, nil
 }
 
-// mediaTypes are those that content does not show and names do. The table is
-// our own, so that the same file has the same type on every machine.
+// mediaTypes are those that a file's name says. The table is our own, so that
+// the same file has the same type on every machine.
 var mediaTypes = map[string]string{
 	".md": "text/markdown; charset=utf-8", ".json": "application/json", ".yaml": "application/yaml", ".yml": "application/yaml",
 	".toml": "application/toml", ".csv": "text/csv; charset=utf-8", ".html": "text/html; charset=utf-8", ".xml": "application/xml",
@@ -189,5 +190,9 @@ func mediaType(path string, data []byte) string {
 	if known, ok := mediaTypes[strings.ToLower(filepath.Ext(path))]; ok {
 		return known
 	}
-	return http.DetectContentType(data)
+	text := func(r rune) bool { return r >= ' ' || r == '\n' || r == '\t' || r == '\r' }
+	if utf8.Valid(data) && !bytes.ContainsFunc(data, func(r rune) bool { return !text(r) }) {
+		return "text/plain; charset=utf-8"
+	}
+	return "application/octet-stream"
 }

@@ -6,33 +6,33 @@ import (
 )
 
 // secretForms are well-known forms of secrets: a text that each begins with,
-// which is quick to look for, the whole form, and what to call it.
+// which is quick to look for, the whole form, compiled only then, and what to call it.
 var secretForms = []struct {
 	begin string
-	form  *regexp.Regexp
+	form  string
 	name  string
 }{
-	{"PRIVATE KEY", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`), "a private key"},
-	{"PuTTY-User-Key-File", regexp.MustCompile(`PuTTY-User-Key-File-[0-9]:`), "a PuTTY private key"},
-	{"AGE-SECRET-KEY-", regexp.MustCompile(`AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]{50,}`), "an age private key"},
-	{"AKIA", regexp.MustCompile(`\bAKIA[0-9A-Z]{16}\b`), "an AWS access key"},
-	{"ASIA", regexp.MustCompile(`\bASIA[0-9A-Z]{16}\b`), "an AWS access key"},
-	{"gh", regexp.MustCompile(`\bgh[opsur]_[0-9A-Za-z]{36,}`), "a GitHub token"},
-	{"github_pat_", regexp.MustCompile(`\bgithub_pat_[0-9A-Za-z_]{22,}`), "a GitHub token"},
-	{"glpat-", regexp.MustCompile(`\bglpat-[0-9A-Za-z_-]{20,}`), "a GitLab token"},
-	{"xox", regexp.MustCompile(`\bxox[abeoprs]-[0-9A-Za-z-]{10,}`), "a Slack token"},
-	{"k_live_", regexp.MustCompile(`\b[rs]k_live_[0-9A-Za-z]{16,}`), "a Stripe key"},
-	{"AIza", regexp.MustCompile(`\bAIza[0-9A-Za-z_-]{35}\b`), "a Google API key"},
-	{"npm_", regexp.MustCompile(`\bnpm_[0-9A-Za-z]{36}\b`), "an npm token"},
-	{"pypi-", regexp.MustCompile(`\bpypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,}`), "a PyPI token"},
-	{"hvs.", regexp.MustCompile(`\bhvs\.[0-9A-Za-z_-]{24,}`), "a Vault token"},
+	{"PRIVATE KEY", `-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`, "a private key"},
+	{"PuTTY-User-Key-File", `PuTTY-User-Key-File-[0-9]:`, "a PuTTY private key"},
+	{"AGE-SECRET-KEY-", `AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]{50,}`, "an age private key"},
+	{"AKIA", `\bAKIA[0-9A-Z]{16}\b`, "an AWS access key"},
+	{"ASIA", `\bASIA[0-9A-Z]{16}\b`, "an AWS access key"},
+	{"gh", `\bgh[opsur]_[0-9A-Za-z]{36,}`, "a GitHub token"},
+	{"github_pat_", `\bgithub_pat_[0-9A-Za-z_]{22,}`, "a GitHub token"},
+	{"glpat-", `\bglpat-[0-9A-Za-z_-]{20,}`, "a GitLab token"},
+	{"xox", `\bxox[abeoprs]-[0-9A-Za-z-]{10,}`, "a Slack token"},
+	{"k_live_", `\b[rs]k_live_[0-9A-Za-z]{16,}`, "a Stripe key"},
+	{"AIza", `\bAIza[0-9A-Za-z_-]{35}\b`, "a Google API key"},
+	{"npm_", `\bnpm_[0-9A-Za-z]{36}\b`, "an npm token"},
+	{"pypi-", `\bpypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,}`, "a PyPI token"},
+	{"hvs.", `\bhvs\.[0-9A-Za-z_-]{24,}`, "a Vault token"},
 }
 
 // findSecret names what looks like a secret in b, "" if nothing does. It never
 // returns the secret itself.
 func findSecret(b []byte) string {
 	for _, s := range secretForms {
-		if bytes.Contains(b, []byte(s.begin)) && s.form.Match(b) {
+		if bytes.Contains(b, []byte(s.begin)) && regexp.MustCompile(s.form).Match(b) {
 			return s.name
 		}
 	}
