@@ -128,14 +128,12 @@ func (p *printer) emit(v any) error {
 	if err := e.Encode(v); err != nil {
 		return fault.New(fault.Internal, "the output has no JSON form").Because(err)
 	}
-	text := escapeJSON(b.String())
 	if p.format == formatYAML {
-		var err error
-		if text, err = toYAML([]byte(text)); err != nil {
-			return err
-		}
+		text, err := toYAML(b.String())
+		p.write(p.out, text)
+		return err
 	}
-	p.write(p.out, text)
+	p.write(p.out, escapeJSON(b.String()))
 	return nil
 }
 
@@ -307,9 +305,10 @@ func escapeJSON(s string) string {
 }
 
 // toYAML writes a JSON text as YAML with the same fields in the same order.
-func toYAML(text []byte) (string, error) {
+// YAML reads JSON, but for characters beyond U+FFFF that are escaped as two.
+func toYAML(text string) (string, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	if err := yaml.Unmarshal([]byte(escapeYAML(text)), &doc); err != nil {
 		return "", fault.New(fault.Internal, "the output has no YAML form").Because(err)
 	}
 	block(&doc)

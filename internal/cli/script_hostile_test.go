@@ -78,6 +78,12 @@ func (f *forger) change(id gitrepo.OID, path []string, how func(*forger, []gitre
 			i = len(entries) - 1
 		}
 		entries[i].ID = f.change(entries[i].ID, path[1:], how)
+		if entries[i].ID == "" {
+			entries = slices.Delete(entries, i, i+1)
+		}
+	}
+	if len(entries) == 0 {
+		return "" // a folder from which the last entry was taken
 	}
 	slices.SortStableFunc(entries, gitrepo.CompareEntries)
 	return f.write(gitrepo.TypeTree, gitrepo.EncodeTree(entries))

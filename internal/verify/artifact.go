@@ -14,11 +14,17 @@ type Artifact struct {
 }
 
 // FindArtifact looks for the receipts that name a file, by its SHA-256 and by
-// its base name. Entries that do not hold by themselves are passed over.
+// its base name. Entries that do not hold by themselves, or belong to another
+// ledger, are passed over: nobody can spoil the verdict about an artifact by
+// adding a receipt that is no good.
 func FindArtifact(ctx context.Context, l *ledger.Ledger, name string, digest receipt.Digest) (Artifact, error) {
 	var a Artifact
-	err := l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
-		if len(e.Problems()) > 0 {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return a, err
+	}
+	err = l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
+		if len(e.Problems()) > 0 || e.BelongsTo(genesis.ID) != nil {
 			return nil
 		}
 		exact, sameName := false, false

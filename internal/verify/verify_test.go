@@ -1,0 +1,258 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+const ident = "Ada <ada@example.com> 1795356300 +0000"
+
+// newLedger is a repository with a ledger of a genesis and n receipts.
+func newLedger(t *testing.T, n int) *gitrepo.Repo {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("git", "init", "-q", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	ctx := context.Background()
+	repo, err := gitrepo.Open(ctx, gitrepo.Options{Dir: dir, Env: append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(repo.Close)
+	genesis := &receipt.Receipt{Kind: receipt.KindGenesis, RecordedAt: 1795356300, Recorder: receipt.Person{Name: "Ada"},
+		Genesis: &receipt.Genesis{Name: "test", Nonce: strings.Repeat("0a", 16)}}
+	appendReceipt(t, repo, genesis)
+	for i := range n {
+		appendReceipt(t, repo, &receipt.Receipt{Kind: receipt.KindRelease, RecordedAt: receipt.Time(1795356300 + 86400*i),
+			Recorder: receipt.Person{Name: "Ada"}, Component: "api", Version: fmt.Sprintf("v%d", i)})
+	}
+	return repo
+}
+
+func appendReceipt(t *testing.T, repo *gitrepo.Repo, r *receipt.Receipt) {
+	t.Helper()
+	ctx := context.Background()
+	_, err := ledger.Update(ctx, repo, ledger.DefaultRef, func(l *ledger.Ledger) (*ledger.Change, error) {
+		if l != nil {
+			g, err := l.Genesis(ctx)
+			if err != nil {
+				return nil, err
+			}
+			r.Ledger = g.ID
+		}
+		b, err := r.Encode()
+		return &ledger.Change{Additions: []ledger.Addition{{Receipt: b}}, Author: ident, Committer: ident, Message: "x\n"}, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func judge(t *testing.T, repo *gitrepo.Repo) *Report {
+	t.Helper()
+	r, err := Ledger(context.Background(), repo, ledger.DefaultRef, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func head(t *testing.T, repo *gitrepo.Repo) (gitrepo.OID, gitrepo.Commit) {
+	t.Helper()
+	id, c, err := repo.ResolveCommit(context.Background(), ledger.DefaultRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id, c
+}
+
+// put commits a tree with parents as the ledger's new head.
+func put(t *testing.T, repo *gitrepo.Repo, tree gitrepo.OID, parents ...gitrepo.OID) {
+	t.Helper()
+	old, _ := head(t, repo)
+	c := gitrepo.Commit{Tree: tree, Parents: parents, Author: ident, Committer: ident, Message: "x\n"}
+	if err := repo.UpdateRef(context.Background(), ledger.DefaultRef, write(t, repo, gitrepo.TypeCommit, c.Encode()), old); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, repo *gitrepo.Repo, kind string, data []byte) gitrepo.OID {
+	t.Helper()
+	o := gitrepo.NewObject(repo.Algorithm(), kind, data)
+	if err := repo.Write(context.Background(), []gitrepo.Object{o}); err != nil {
+		t.Fatal(err)
+	}
+	return o.ID
+}
+
+func failedSteps(r *Report) string {
+	var names []string
+	for _, s := range r.Steps {
+		if s.Status == Failed {
+			names = append(names, s.Name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func TestHonestLedgerIsValid(t *testing.T) {
+	r := judge(t, newLedger(t, 3))
+	if r.Verdict != Valid || r.Receipts != 4 || len(r.Steps) != len(ledger.Steps()) || len(r.Problems) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestHistoryNeedsOnlyGenesisAtTheBeginning(t *testing.T) {
+	repo := newLedger(t, 1)
+	_, c := head(t, repo)
+	put(t, repo, c.Tree) // the same tree, as a commit without parents
+	if r := judge(t, repo); failedSteps(r) != "history" {
+		t.Errorf("failed %q", failedSteps(r))
+	}
+}
+
+func TestHistoryRefusesMoreThanTwoParents(t *testing.T) {
+	repo := newLedger(t, 3)
+	three, c := head(t, repo)
+	two, err := repo.Read(context.Background(), string(three)+"~1", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := repo.Read(context.Background(), string(three)+"~2", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, repo, c.Tree, three, two.ID)
+	if r := judge(t, repo); r.Verdict != Valid {
+		t.Errorf("two parents: %+v", r)
+	}
+	put(t, repo, c.Tree, three, two.ID, one.ID)
+	if r := judge(t, repo); failedSteps(r) != "history" {
+		t.Errorf("three parents: failed %q", failedSteps(r))
+	}
+}
+
+// A parent along the second line of history counts as the first does.
+func TestHistoryFollowsEveryParent(t *testing.T) {
+	repo := newLedger(t, 1)
+	one, old := head(t, repo)
+	appendReceipt(t, repo, &receipt.Receipt{Kind: receipt.KindRelease, RecordedAt: 1795356300, Recorder: receipt.Person{Name: "B"}, Component: "web", Version: "v1"})
+	two, _ := head(t, repo)
+	put(t, repo, old.Tree, one, two) // a merge that leaves out the second parent's receipt
+	if r := judge(t, repo); failedSteps(r) != "history" || !strings.Contains(r.Steps[9].Detail, "removed") {
+		t.Errorf("%+v", r.Steps[9])
+	}
+}
+
+// A tree with a thousand folders in each other is a few kilobytes. Neither
+// the walk nor the history may follow it.
+func TestDeepTreesAreNotFollowed(t *testing.T) {
+	repo := newLedger(t, 0)
+	first, c := head(t, repo)
+	o, err := repo.Read(context.Background(), string(c.Tree), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := gitrepo.ParseTree(repo.Algorithm(), o.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := first
+	for _, leaf := range []string{"a", "b"} {
+		below := write(t, repo, gitrepo.TypeBlob, []byte(leaf))
+		mode := gitrepo.ModeFile
+		var objects []gitrepo.Object
+		for range 1000 {
+			o := gitrepo.NewObject(repo.Algorithm(), gitrepo.TypeTree, gitrepo.EncodeTree([]gitrepo.TreeEntry{{Mode: mode, Name: strings.Repeat("x", 200), ID: below}}))
+			objects = append(objects, o)
+			below, mode = o.ID, gitrepo.ModeTree
+		}
+		if err := repo.Write(context.Background(), objects); err != nil {
+			t.Fatal(err)
+		}
+		tree := write(t, repo, gitrepo.TypeTree, gitrepo.EncodeTree(append(root[:len(root):len(root)], gitrepo.TreeEntry{Mode: mode, Name: "zz", ID: below})))
+		put(t, repo, tree, parent)
+		parent, _ = head(t, repo)
+	}
+	r := judge(t, repo)
+	if failedSteps(r) != "layout history" {
+		t.Errorf("failed %q", failedSteps(r))
+	}
+	for _, p := range r.Problems {
+		if len(p.Path) > 2000 {
+			t.Errorf("a path of %d bytes was followed", len(p.Path))
+		}
+	}
+}
+
+func TestProblemsAreBounded(t *testing.T) {
+	repo := newLedger(t, 0)
+	first, c := head(t, repo)
+	o, _ := repo.Read(context.Background(), string(c.Tree), 1<<20)
+	root, _ := gitrepo.ParseTree(repo.Algorithm(), o.Data)
+	blob := write(t, repo, gitrepo.TypeBlob, []byte("x"))
+	for i := range 500 {
+		root = append(root, gitrepo.TreeEntry{Mode: gitrepo.ModeFile, Name: fmt.Sprintf("z%03d", i), ID: blob})
+	}
+	put(t, repo, write(t, repo, gitrepo.TypeTree, gitrepo.EncodeTree(root)), first)
+	r := judge(t, repo)
+	if len(r.Problems) != maxProblems || !strings.Contains(r.Steps[1].Detail, "and 499 more") {
+		t.Errorf("%d problems kept, detail %q", len(r.Problems), r.Steps[1].Detail)
+	}
+}
+
+func TestReceiptsAreJudgedAlone(t *testing.T) {
+	repo := newLedger(t, 2)
+	ctx := context.Background()
+	l, err := ledger.Open(ctx, repo, ledger.DefaultRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := l.Genesis(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Receipts(ctx, l, []*ledger.Entry{g})
+	if err != nil || r.Verdict != Valid || r.Receipts != 1 || r.Steps[9].Status != NotApplicable {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestNoLedgerIsAnErrorNotAVerdict(t *testing.T) {
+	repo := newLedger(t, 0)
+	if _, err := Ledger(context.Background(), repo, "refs/vaultmesh/other", func() {}); !fault.Has(err, fault.NoLedger) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFindArtifact(t *testing.T) {
+	repo := newLedger(t, 0)
+	for _, content := range []string{"one", "two"} {
+		appendReceipt(t, repo, &receipt.Receipt{Kind: receipt.KindRelease, RecordedAt: 1795356300, Recorder: receipt.Person{Name: "A"}, Component: "api", Version: content,
+			Subjects: []receipt.Subject{{Name: "api.tar.gz", SHA256: receipt.Sum([]byte(content))}}})
+	}
+	ctx := context.Background()
+	l, err := ledger.Open(ctx, repo, ledger.DefaultRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, content   string
+		exact, sameName int
+	}{{"api.tar.gz", "one", 1, 1}, {"other", "two", 1, 0}, {"api.tar.gz", "three", 0, 2}, {"other", "three", 0, 0}} {
+		a, err := FindArtifact(ctx, l, c.name, receipt.Sum([]byte(c.content)))
+		if err != nil || len(a.Exact) != c.exact || len(a.SameName) != c.sameName {
+			t.Errorf("%s %s: %d exact, %d of the same name, %v", c.name, c.content, len(a.Exact), len(a.SameName), err)
+		}
+	}
+}
