@@ -143,20 +143,3 @@ func compareEvidence(listed []receipt.Evidence, stored map[receipt.Digest]int64)
 	slices.Sort(wrong)
 	return wrong
 }
-
-// Evidence is the stored evidence of that name, or a fault NoFile (VM106).
-func (e *Entry) Evidence(ctx context.Context, l *Ledger, name string) ([]byte, error) {
-	if e.Receipt != nil {
-		for _, item := range e.Receipt.Evidence {
-			if item.Name != name || !item.Stored {
-				continue
-			}
-			for _, f := range e.Files {
-				if f.Type == "evidence" && f.Digest == item.SHA256 {
-					return l.ReadFile(ctx, f)
-				}
-			}
-		}
-	}
-	return nil, fault.New(fault.NoFile, "receipt %s stores no evidence %q", e.ID.Short(), name)
-}

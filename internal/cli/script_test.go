@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/coverage"
 	"slices"
 	"strings"
 	"testing"
@@ -34,12 +33,7 @@ func run(program string) {
 		}
 		env.Now = func() time.Time { return at.Local() }
 	}
-	status := Main(env)
-	if dir := os.Getenv("TEST_COVERDIR"); dir != "" {
-		_ = coverage.WriteMetaDir(dir)
-		_ = coverage.WriteCountersDir(dir)
-	}
-	os.Exit(status)
+	os.Exit(Main(env))
 }
 
 // TestScripts runs testdata/script. Each script types what a user types, in
@@ -79,9 +73,12 @@ func setupScript(env *testscript.Env) error {
 		"GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8",
 		"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
 		"GIT_AUTHOR_DATE": "2026-11-22T14:05:00Z", "GIT_COMMITTER_DATE": "2026-11-22T14:05:00Z",
-		"TEST_CLOCK": "2026-11-22T14:05:00Z", "TEST_COVERDIR": os.Getenv("TEST_COVERDIR"),
+		"TEST_CLOCK": "2026-11-22T14:05:00Z",
 	} {
 		env.Setenv(name, value)
+	}
+	if dir := os.Getenv("TEST_COVERDIR"); dir != "" {
+		env.Setenv("GOCOVERDIR", dir) // where the commands of a covered build write
 	}
 	config := "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n"
 	return os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o644)
@@ -243,7 +240,7 @@ func atoi(ts *testscript.TestScript, s string) int {
 // scriptEnv is the script's environment, as exec would pass it on.
 func scriptEnv(ts *testscript.TestScript) []string {
 	names := []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "GIT_CONFIG_NOSYSTEM", "TZ", "LC_ALL", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL",
-		"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "TEST_CLOCK", "TEST_COVERDIR",
+		"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "TEST_CLOCK", "GOCOVERDIR",
 		"GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "WORK"}
 	var env []string
 	for _, n := range names {

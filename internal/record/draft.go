@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -23,8 +24,45 @@ type draft struct {
 
 func (d *draft) remark(s string) { d.remarks = append(d.remarks, s) }
 
+// consulted are questions to git that were asked all at once, each answered
+// when it is needed: a process costs more waiting than work.
+type consulted struct {
+	author, committer func() (gitrepo.Identity, error)
+	dirty             func() (bool, error)
+}
+
+func consult(ctx context.Context, p Place, q Request) consulted {
+	return consulted{
+		author:    sync.OnceValues(begin(func() (gitrepo.Identity, error) { return p.Repo.Author(ctx) })),
+		committer: begin(func() (gitrepo.Identity, error) { return p.Repo.Committer(ctx) }),
+		dirty: begin(func() (bool, error) {
+			if q.Commit != "" {
+				return false, nil // the work tree has nothing to do with it
+			}
+			return p.Repo.Dirty(ctx)
+		}),
+	}
+}
+
+// begin starts f, and returns a function that waits for its result.
+func begin[T any](f func() (T, error)) func() (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	return func() (T, error) {
+		r := <-done
+		return r.value, r.err
+	}
+}
+
 // prepare settles what does not depend on the ledger.
-func prepare(ctx context.Context, p Place, q Request) (*draft, gitrepo.Identity, error) {
+func prepare(ctx context.Context, p Place, q Request, ask consulted) (*draft, error) {
 	d := &draft{receipt: &receipt.Receipt{
 		Kind:       q.Kind,
 		RecordedAt: receipt.TimeOf(p.Now),
@@ -33,19 +71,23 @@ func prepare(ctx context.Context, p Place, q Request) (*draft, gitrepo.Identity,
 		ChainRef:   q.ChainRef,
 		Note:       strings.ReplaceAll(q.Note, "\r\n", "\n"),
 	}}
-	author, err := p.Repo.Author(ctx)
-	if err != nil {
-		return nil, author, err
-	}
-	d.receipt.Recorder = receipt.Person{Name: author.Name, Email: author.Email}
 	for _, step := range []func(context.Context, Place, Request) error{
 		d.subjects, d.evidence, d.labels, d.body, d.when, d.commit, d.ref,
 	} {
 		if err := step(ctx, p, q); err != nil {
-			return nil, author, err
+			return nil, err
 		}
 	}
-	return d, author, nil
+	author, err := ask.author()
+	if err != nil {
+		return nil, err
+	}
+	d.receipt.Recorder = receipt.Person{Name: author.Name, Email: author.Email}
+	dirty, err := ask.dirty()
+	if dirty && d.receipt.Commit != "" {
+		d.remark("the work tree differs from the commit that is recorded")
+	}
+	return d, err
 }
 
 // bind makes the receipt one of the ledger l, which is nil where there is none.
@@ -209,14 +251,7 @@ func (d *draft) commit(ctx context.Context, p Place, q Request) error {
 		return err
 	}
 	d.receipt.Commit, d.receipt.Tree = d.object(p, id), d.object(p, c.Tree)
-	if err := d.patchID(ctx, p, id, c); err != nil || q.Commit != "" {
-		return err
-	}
-	dirty, err := p.Repo.Dirty(ctx)
-	if dirty {
-		d.remark("the work tree differs from the commit that is recorded")
-	}
-	return err
+	return d.patchID(ctx, p, id, c)
 }
 
 // patchID records how to find the change again after a rebase: of a commit

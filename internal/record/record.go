@@ -56,11 +56,16 @@ type Outcome struct {
 
 // Record builds a receipt and appends it to the ledger.
 func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
-	d, author, err := prepare(ctx, p, q)
+	ask := consult(ctx, p, q)
+	d, err := prepare(ctx, p, q, ask)
 	if err != nil {
 		return nil, err
 	}
-	committer, err := p.Repo.Committer(ctx)
+	author, err := ask.author()
+	if err != nil {
+		return nil, err
+	}
+	committer, err := ask.committer()
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +95,7 @@ func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 
 // Preview builds a receipt as [Record] would, and writes nothing.
 func Preview(ctx context.Context, p Place, q Request) ([]byte, []string, error) {
-	d, _, err := prepare(ctx, p, q)
+	d, err := prepare(ctx, p, q, consult(ctx, p, q))
 	if err != nil {
 		return nil, nil, err
 	}
