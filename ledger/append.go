@@ -30,13 +30,7 @@ type Addition struct {
 // Message is the message of a commit that appends one receipt: what was
 // recorded, and its id as a trailer.
 func Message(r *receipt.Receipt, id receipt.ID) string {
-	subject := "vaultmesh: record " + string(r.Kind)
-	for _, word := range []string{r.Component, r.Version} {
-		if word != "" {
-			subject += " " + word
-		}
-	}
-	return subject + "\n\nVaultmesh-Receipt: " + id.String() + "\n"
+	return "vaultmesh: record " + r.Title() + "\n\nVaultmesh-Receipt: " + id.String() + "\n"
 }
 
 // Result says what [Update] did.
@@ -122,36 +116,30 @@ func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l
 // assemble makes the objects that a change needs on top of l (nil for a new
 // ledger), the commit last, and counts the receipts that are new.
 func assemble(ctx context.Context, store gitrepo.Store, l *Ledger, change *Change) ([]gitrepo.Object, int, error) {
-	a := &assembly{ctx: ctx, store: store}
+	a := &assembly{store: store}
 	root := new(folder)
+	commit := gitrepo.Commit{Author: change.Author, Committer: change.Committer, Message: change.Message}
+	var base gitrepo.OID
 	if l == nil {
 		root.put([]string{versionName}, a.blob([]byte(versionText)))
-	}
-	if l != nil {
+	} else {
 		genesis, err := l.Genesis(ctx)
 		if err != nil {
 			return nil, 0, err
 		}
-		a.ledger = genesis.ID
+		a.ledger, base, commit.Parents = genesis.ID, l.tree, []gitrepo.OID{l.Head}
 	}
 	for _, add := range change.Additions {
 		if err := a.place(root, add); err != nil {
 			return nil, 0, err
 		}
 	}
-	var base gitrepo.OID
-	if l != nil {
-		base = l.tree
-	}
-	tree, err := a.write(levelRoot, "", base, root)
+	tree, err := a.write(ctx, levelRoot, "", base, root)
 	if err != nil {
 		return nil, 0, err
 	}
-	c := gitrepo.Commit{Tree: tree, Author: change.Author, Committer: change.Committer, Message: change.Message}
-	if l != nil {
-		c.Parents = []gitrepo.OID{l.Head}
-	}
-	a.add(gitrepo.TypeCommit, c.Encode())
+	commit.Tree = tree
+	a.add(gitrepo.TypeCommit, commit.Encode())
 	return a.objects, a.added, nil
 }
 
@@ -180,7 +168,6 @@ func (f *folder) put(path []string, blob gitrepo.OID) {
 }
 
 type assembly struct {
-	ctx     context.Context
 	store   gitrepo.Store
 	ledger  receipt.ID // zero while it is begun
 	objects []gitrepo.Object
@@ -232,8 +219,8 @@ func (a *assembly) place(root *folder, add Addition) error {
 
 // write lays a folder over the tree base ("" for none) and returns the new
 // tree. The base is read strictly: nothing is built on a malformed tree.
-func (a *assembly) write(level int, path string, base gitrepo.OID, f *folder) (gitrepo.OID, error) {
-	entries, err := a.read(level, path, base)
+func (a *assembly) write(ctx context.Context, level int, path string, base gitrepo.OID, f *folder) (gitrepo.OID, error) {
+	entries, err := a.read(ctx, level, path, base)
 	if err != nil {
 		return "", err
 	}
@@ -259,7 +246,7 @@ func (a *assembly) write(level int, path string, base gitrepo.OID, f *folder) (g
 		if i, there := at[name]; there {
 			old = entries[i].ID
 		}
-		tree, err := a.write(level+1, join(path, name), old, below)
+		tree, err := a.write(ctx, level+1, join(path, name), old, below)
 		if err != nil {
 			return "", err
 		}
@@ -272,18 +259,11 @@ func (a *assembly) write(level int, path string, base gitrepo.OID, f *folder) (g
 	return a.add(gitrepo.TypeTree, gitrepo.EncodeTree(entries)), nil
 }
 
-func (a *assembly) read(level int, path string, base gitrepo.OID) ([]gitrepo.TreeEntry, error) {
+func (a *assembly) read(ctx context.Context, level int, path string, base gitrepo.OID) ([]gitrepo.TreeEntry, error) {
 	if base == "" {
 		return nil, nil
 	}
-	o, err := a.store.Read(a.ctx, string(base), MaxTree)
-	if err != nil {
-		return nil, err
-	}
-	if o.Type != gitrepo.TypeTree {
-		return nil, badTree(path, "is a %s where a folder is wanted", o.Type)
-	}
-	entries, err := gitrepo.ParseTree(a.store.Algorithm(), o.Data)
+	entries, err := gitrepo.ReadTree(ctx, a.store, base, MaxTree)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type Ledger struct {
 	tree gitrepo.OID // the commit's tree
 
 	store   gitrepo.Store
+	pinned  receipt.ID // the genesis that it must have; zero when nobody said
 	genesis *Entry
 	close   func()
 }
@@ -67,19 +68,22 @@ func Open(ctx context.Context, repo *gitrepo.Repo, ref string) (*Ledger, error) 
 // OpenCommit opens the ledger at one of its commits, whatever ref now names.
 func OpenCommit(ctx context.Context, store gitrepo.Store, ref string, head gitrepo.OID) (*Ledger, error) {
 	bad := fault.New(fault.BadLedgerRef, "%s does not name a ledger", ref).With("ref", ref)
-	o, err := store.Read(ctx, string(head), gitrepo.MaxCommit)
+	o, err := store.Read(ctx, head, gitrepo.MaxCommit)
 	if err != nil {
 		return nil, withRef(err, ref)
 	}
 	if o.Type != gitrepo.TypeCommit {
 		return nil, bad.Because(fault.New(fault.BadLedgerRef, "it names a %s, not a commit", o.Type))
 	}
-	commit, err := gitrepo.ParseCommit(o.Data)
+	commit, err := gitrepo.ParseCommit(store.Algorithm(), o.Data)
 	if err != nil {
 		return nil, bad.Because(err)
 	}
 	l := &Ledger{Ref: ref, Head: head, tree: commit.Tree, store: store}
-	return l, l.checkVersion(ctx, bad)
+	if err := l.checkVersion(ctx, bad); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // checkVersion reads VERSION, which says that the tree is a ledger's at all.
@@ -92,7 +96,7 @@ func (l *Ledger) checkVersion(ctx context.Context, bad *fault.Error) error {
 		if e.Name != versionName || e.Mode != gitrepo.ModeFile {
 			continue
 		}
-		o, err := l.store.Read(ctx, string(e.ID), MaxProof)
+		o, err := l.store.Read(ctx, e.ID, MaxProof)
 		if err != nil {
 			return withRef(err, l.Ref)
 		}
@@ -119,25 +123,14 @@ func withRef(err error, ref string) error {
 
 // readTree reads one tree as it is.
 func (l *Ledger) readTree(ctx context.Context, id gitrepo.OID) ([]gitrepo.TreeEntry, error) {
-	o, err := l.store.Read(ctx, string(id), MaxTree)
-	if err != nil {
-		return nil, err
-	}
-	return l.parseTree(o)
-}
-
-func (l *Ledger) parseTree(o gitrepo.Object) ([]gitrepo.TreeEntry, error) {
-	if o.Type != gitrepo.TypeTree {
-		return nil, fault.New(fault.BadTree, "object %s is a %s where a folder is wanted", o.ID.Short(), o.Type)
-	}
-	return gitrepo.ParseTree(l.store.Algorithm(), o.Data)
+	return gitrepo.ReadTree(ctx, l.store, id, MaxTree)
 }
 
 // ReadFile reads a file of an entry, within the limit for its type. The
-// faults are TooLarge (VM202), ObjectMissing (VM509), ObjectCorrupt (VM510),
+// faults are ObjectTooLarge (VM517), ObjectMissing (VM509), ObjectCorrupt (VM510),
 // and BadTree (VM504) when it is no blob or its name is not its SHA-256.
 func (l *Ledger) ReadFile(ctx context.Context, f File) ([]byte, error) {
-	o, err := l.store.Read(ctx, string(f.Object), f.limit())
+	o, err := l.store.Read(ctx, f.Object, f.limit())
 	if err != nil {
 		return nil, err
 	}
@@ -150,17 +143,38 @@ func (l *Ledger) ReadFile(ctx context.Context, f File) ([]byte, error) {
 	return o.Data, nil
 }
 
-// Genesis is the entry that began the ledger. Its id is the ledger's own. A
-// ledger without exactly one is a fault BadTree (VM504).
+// Pin says which genesis the ledger must have, from a source outside of it.
+func (l *Ledger) Pin(id receipt.ID) { l.pinned = id }
+
+// Genesis is the entry that began the ledger; its id is the ledger's own. It
+// is the one that was pinned, else the first receipt or the one that it names:
+// a ledger with a second genesis is malformed, and only a whole verification
+// sees that. A ledger without a genesis, or without the pinned one, is a fault
+// BadTree (VM504).
 func (l *Ledger) Genesis(ctx context.Context) (*Entry, error) {
 	if l.genesis == nil {
-		g, err := l.findGenesis(ctx)
+		find := l.findGenesis
+		if !l.pinned.IsZero() {
+			find = l.pinnedGenesis
+		}
+		g, err := find(ctx)
 		if err != nil {
 			return nil, err
 		}
 		l.genesis = g
 	}
 	return l.genesis, nil
+}
+
+func (l *Ledger) pinnedGenesis(ctx context.Context) (*Entry, error) {
+	found, err := l.Find(ctx, l.pinned.String())
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 || !found[0].isGenesis() {
+		return nil, fault.New(fault.BadTree, "%s is not the ledger %s, which vaultmesh.ledger names", l.Ref, l.pinned.Short())
+	}
+	return found[0], nil
 }
 
 // findGenesis first follows the ledger field of the first receipt by path,

@@ -32,7 +32,7 @@ func TestSpecificationExampleIsReal(t *testing.T) {
 			evidence = block
 		}
 		if strings.HasPrefix(block, "tree ") {
-			c, err := gitrepo.ParseCommit([]byte(block))
+			c, err := gitrepo.ParseCommit("sha1", []byte(block))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -45,7 +45,7 @@ func (p Problem) Unknown() bool {
 
 // stepOf is the step that reading an object fails in.
 func stepOf(err error, otherwise Step) Step {
-	if fault.Has(err, fault.TooLarge) {
+	if fault.Has(err, fault.TooLarge) || fault.Has(err, fault.ObjectTooLarge) {
 		return StepLimits
 	}
 	return otherwise

@@ -18,8 +18,8 @@ type Visitor struct {
 	// Problem is called for what the layout does not allow above the folders
 	// of receipts, and for what cannot be read (steps layout, limits); what
 	// is wrong within a folder, its [Entry] says. Without Problem a walk ends
-	// at an object that is missing or corrupt, because what is absent must
-	// not read as never recorded, and passes over what is not allowed.
+	// at an object that is [Unreadable], because what is not seen must not
+	// read as never recorded, and passes over what is not allowed.
 	Problem func(Problem) error
 }
 
@@ -82,14 +82,15 @@ func IsPrefix(s string) bool {
 	return 4 <= len(s) && len(s) <= 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// Count is the number of receipts' folders; none of them is opened.
-func (l *Ledger) Count(ctx context.Context) (int, error) {
+// Count is the number of receipts' folders; none of them is opened. step is
+// called with each number that is added.
+func (l *Ledger) Count(ctx context.Context, step func(n int)) (int, error) {
 	w := &walk{l: l}
 	days, err := w.days(ctx)
 	if err != nil {
 		return 0, err
 	}
-	n := 0
+	total := 0
 	for chunk := range slices.Chunk(days, 16) {
 		fans, err := w.below(ctx, levelDay, chunk, nil)
 		if err != nil {
@@ -99,9 +100,29 @@ func (l *Ledger) Count(ctx context.Context) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		n += len(folders)
+		total += len(folders)
+		step(len(folders))
 	}
-	return n, nil
+	return total, nil
+}
+
+// One is the entry whose id begins with a prefix. The faults are BadOperand
+// (VM113), NoReceipt (VM506) and Ambiguous (VM103).
+func (l *Ledger) One(ctx context.Context, prefix string) (*Entry, error) {
+	found, err := l.Find(ctx, prefix)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) == 0:
+		return nil, fault.New(fault.NoReceipt, "no receipt has an id that begins with %s", prefix)
+	case len(found) > 1:
+		ids := ""
+		for _, e := range found {
+			ids += " " + e.ID.String()[:16]
+		}
+		return nil, fault.New(fault.Ambiguous, "%s means %d receipts:%s", prefix, len(found), ids)
+	}
+	return found[0], nil
 }
 
 // first is the first entry by path, nil in an empty ledger.
@@ -226,7 +247,7 @@ func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func
 	return w.l.store.ReadMany(ctx, ids, MaxTree, func(i int, o gitrepo.Object, err error) error {
 		var entries []gitrepo.TreeEntry
 		if err == nil {
-			entries, err = w.l.parseTree(o)
+			entries, err = gitrepo.TreeOf(w.l.store.Algorithm(), o)
 		}
 		if err != nil {
 			return w.problem(stepOf(err, StepLayout), nodes[i].path, err)
@@ -245,8 +266,14 @@ func (w *walk) problem(step Step, path string, err error) error {
 	if w.v.Problem != nil {
 		return w.v.Problem(Problem{step, path, err})
 	}
-	if fault.Has(err, fault.ObjectMissing) || fault.Has(err, fault.ObjectCorrupt) {
+	if Unreadable(err) {
 		return withRef(err, w.l.Ref)
 	}
 	return nil
+}
+
+// Unreadable tells whether an error keeps a receipt from being read that may
+// well be there: its object is missing, corrupt, or larger than allowed.
+func Unreadable(err error) bool {
+	return fault.Has(err, fault.ObjectMissing) || fault.Has(err, fault.ObjectCorrupt) || fault.Has(err, fault.ObjectTooLarge)
 }

@@ -22,7 +22,8 @@ func Sum(b []byte) Digest { return sha256.Sum256(b) }
 // included, is a fault BadDigest (VM108).
 func ParseDigest(s string) (Digest, error) {
 	var d Digest
-	return d, d.UnmarshalText([]byte(s))
+	err := d.UnmarshalText([]byte(s))
+	return d, err
 }
 
 // String is the digest in lower-case hex.

@@ -108,6 +108,17 @@ func (r *Receipt) HappenedAt() Time {
 	return r.RecordedAt
 }
 
+// Title is the receipt in a few words: its kind, component and version.
+func (r *Receipt) Title() string {
+	words := string(r.Kind)
+	for _, word := range []string{r.Component, r.Version} {
+		if word != "" {
+			words += " " + word
+		}
+	}
+	return words
+}
+
 // Encode returns the canonical bytes of r. It sets the schema, and sorts the
 // arrays that have an order. The faults are those of [Receipt.Validate] and
 // TooLarge (VM202).
@@ -149,30 +160,18 @@ func Parse(b []byte) (*Receipt, error) {
 	if err := canon.Scan(b, MaxSize); err != nil {
 		return nil, err
 	}
-	if !looksKnown(b) {
-		if err := canon.Check(b, MaxSize); err != nil {
-			return nil, err
-		}
-		return parseEnvelope(b)
-	}
 	r, err := parseKnown(b)
-	if err != nil {
-		// What is not canonical is that first, whatever else it is.
-		if err := canon.Check(b, MaxSize); err != nil {
-			return nil, err
-		}
+	if err == nil {
+		return r, nil
+	}
+	// What is not canonical is that first, whatever else it is.
+	if err := canon.Check(b, MaxSize); err != nil {
 		return nil, err
 	}
-	return r, nil
-}
-
-// looksKnown tells whether b claims a schema and kind of this version.
-func looksKnown(b []byte) bool {
-	var claim struct {
-		Schema string `json:"schema"`
-		Kind   Kind   `json:"kind"`
+	if later, ok := parseEnvelope(b); ok {
+		return later, nil
 	}
-	return json.Unmarshal(b, &claim) == nil && claim.Schema == Schema && claim.Kind.known()
+	return nil, err
 }
 
 // parseKnown reads a receipt of this version. Bytes that are the spelling of
@@ -203,33 +202,20 @@ func parseKnown(b []byte) (*Receipt, error) {
 var schemaForm = regexp.MustCompile(`^vaultmesh\.receipt/v[1-9][0-9]{0,5}$`)
 
 // parseEnvelope reads the four fields that all receipts, now and later, have
-// alike: they say where a receipt lies and to which ledger it belongs.
-func parseEnvelope(b []byte) (*Receipt, error) {
+// alike: they say where a receipt lies and to which ledger it belongs. It is
+// false for what is no receipt of a later version.
+func parseEnvelope(b []byte) (*Receipt, bool) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(b, &fields); err != nil {
-		return nil, fault.New(fault.BadField, "not a receipt").Because(err)
+		return nil, false
 	}
-	r := new(Receipt)
-	for name, into := range map[string]any{
-		"schema": &r.Schema, "kind": &r.Kind, "recorded_at": &r.RecordedAt, "ledger": &r.Ledger,
-	} {
+	r := &Receipt{Future: true}
+	for name, into := range map[string]any{"schema": &r.Schema, "kind": &r.Kind, "recorded_at": &r.RecordedAt, "ledger": &r.Ledger} {
 		raw, ok := fields[name]
-		if !ok && name == "ledger" {
-			continue
-		}
-		if err := json.Unmarshal(raw, into); err != nil || raw[0] != '"' {
-			return nil, fault.New(fault.BadField, "%s is missing or not of its form", name)
+		if !ok || raw[0] != '"' || json.Unmarshal(raw, into) != nil {
+			return nil, false
 		}
 	}
-	if !schemaForm.MatchString(r.Schema) || !r.Kind.hasForm() {
-		return nil, fault.New(fault.BadField, "schema or kind is not of its form")
-	}
-	if r.Schema == Schema && r.Kind.known() {
-		return nil, fault.New(fault.BadField, "not a receipt")
-	}
-	if r.Ledger.IsZero() {
-		return nil, fault.New(fault.BadField, "ledger is missing")
-	}
-	r.Future = true
-	return r, nil
+	ours := r.Schema == Schema && r.Kind.known()
+	return r, !ours && schemaForm.MatchString(r.Schema) && r.Kind.hasForm()
 }

@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -219,7 +220,8 @@ func (c *checker) subjects(field string, subjects []Subject) {
 
 func (c *checker) labels(field string, labels map[string]string) {
 	c.when(len(labels) > maxLabels, field, "has too many elements")
-	for name, value := range labels {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		value := labels[name]
 		c.when(len(name) > 63 || !labelForm.MatchString(name), field, fmt.Sprintf("has the name %.80q, which is not letters, digits and . _ / -", name))
 		c.line(field+"."+name, value, maxLine)
 	}
@@ -282,7 +284,7 @@ func control(r rune) bool {
 	case r == '\u2028' || r == '\u2029':
 		return true
 	}
-	return r&0xFFFE == 0xFFFE || 0xFDD0 <= r && r <= 0xFDEF
+	return canon.Noncharacter(r)
 }
 
 // bidi tells whether r is a control character of the Unicode Bidirectional

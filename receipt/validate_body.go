@@ -36,6 +36,13 @@ func isFingerprint(s string) bool {
 	return isHex(s, 40, upperHex) || isHex(s, 64, upperHex)
 }
 
+// validSSHKey tells whether s is a type of at most 64 bytes and base64 of at
+// most 16 KiB, as in an authorized_keys line without its comment.
+func validSSHKey(s string) bool {
+	kind, _, _ := strings.Cut(s, " ")
+	return len(kind) <= 64 && len(s) <= maxNote && sshForm.MatchString(s)
+}
+
 func isWord(s string) bool { return len(s) <= 63 && wordForm.MatchString(s) }
 
 func (g *Genesis) check(c *checker) {
@@ -190,7 +197,7 @@ func (p Principal) check(c *checker, field string) {
 	for i, k := range p.Keys {
 		name := fmt.Sprintf("%s.keys[%d]", field, i)
 		c.oneOf(name+".type", k.Type, "openpgp", "ssh")
-		c.when(k.Type == "ssh" && (!sshForm.MatchString(k.Key) || len(k.Key) > maxNote), name+".key", "is not an SSH key: a type and its base64")
+		c.when(k.Type == "ssh" && !validSSHKey(k.Key), name+".key", "is not an SSH key: a type and its base64")
 		c.when(k.Type == "openpgp" && !isBase64(k.Key), name+".key", "is not base64")
 	}
 }
@@ -202,7 +209,7 @@ func (a Authority) check(c *checker, field string) {
 		c.when(!isBase64(root), fmt.Sprintf("%s.roots[%d]", field, i), "is not base64")
 	}
 	c.when(a.Pins == nil || !ascending(a.Pins, Digest.Compare), field+".pins", "are not sorted, each once")
-	c.when(a.Policy != "" && (!oidForm.MatchString(a.Policy) || len(a.Policy) > 128), field+".policy", "is not an object identifier in dotted form")
+	c.when(a.Policy != "" && (!oidForm.MatchString(a.Policy) || strings.Count(a.Policy, ".") > 20), field+".policy", "is not an object identifier in dotted form")
 }
 
 func (r Rule) check(c *checker, field string) {
@@ -266,6 +273,9 @@ func (c *checker) quorums(field string, quorums []Quorum) {
 
 // isBase64 tells whether s is padded base64 of something (RFC 4648 section 4).
 func isBase64(s string) bool {
+	if len(s) > MaxSize {
+		return false
+	}
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	return err == nil && len(b) > 0 && !strings.ContainsAny(s, "\r\n")
 }

@@ -58,8 +58,9 @@ func Check(b []byte, limit int) error {
 	return nil
 }
 
-// Scan checks rules 1 to 4 but for names that are there twice: what bounds the
-// cost of reading b with any parser. The faults are those of [Check].
+// Scan checks in one pass what bounds the cost of reading b with any parser:
+// rules 1 to 3, and rule 4 for characters that are not escaped. The faults are
+// those of [Check].
 func Scan(b []byte, limit int) error {
 	if len(b) > limit {
 		return fault.New(fault.TooLarge, "%d bytes of JSON are over the limit of %d", len(b), limit)
@@ -85,7 +86,7 @@ func Spell(v any, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.NotCanonical, "value has no JSON form").Because(err)
 	}
-	if len(raw) > 6*limit {
+	if len(raw) > 6*limit { // an escape such as \u001f is six bytes for one
 		return nil, fault.New(fault.TooLarge, "%d bytes of JSON are over the limit of %d", len(raw), limit)
 	}
 	b, err := jcs.Transform(raw)
@@ -149,7 +150,7 @@ func scanString(b []byte, i int) (int, error) {
 			if r == utf8.RuneError && size == 1 {
 				return 0, fault.New(fault.NotUTF8, "byte %d is not UTF-8", i)
 			}
-			if noncharacter(r) {
+			if Noncharacter(r) {
 				return 0, notCanonical(i, "the noncharacter %U is not allowed", r)
 			}
 			i += size
@@ -176,9 +177,9 @@ func scanInteger(b []byte, i int) (int, error) {
 	return end, nil
 }
 
-// noncharacter tells whether r is one of the 66 code points that Unicode
+// Noncharacter tells whether r is one of the 66 code points that Unicode
 // keeps for no character (The Unicode Standard, section 23.7).
-func noncharacter(r rune) bool {
+func Noncharacter(r rune) bool {
 	return r&0xFFFE == 0xFFFE || 0xFDD0 <= r && r <= 0xFDEF
 }
 

@@ -114,12 +114,19 @@ func Main(env Env) int {
 	if err == nil {
 		return int(fault.ExitOK)
 	}
-	f := fault.From(err)
-	if f.Details["program"] == "" {
-		f = f.With("program", env.Program)
-	}
+	f := a.advised(fault.From(err))
 	a.out.fault(f)
 	return int(f.Exit())
+}
+
+// advised fills in what the advice of many faults needs.
+func (a *app) advised(f *fault.Error) *fault.Error {
+	for name, value := range map[string]string{"program": a.env.Program, "command": commandIn(a.env), "remote": a.config.DefaultRemote()} {
+		if f.Details[name] == "" && value != "" {
+			f = f.With(name, value)
+		}
+	}
+	return f
 }
 
 // guarded runs the command; what would be a crash, with an exit status that
@@ -141,10 +148,10 @@ func (a *app) run() error {
 	case len(args) == 0:
 		return (&helpCmd{}).Run(a)
 	case args[0] == "--version" || args[0] == "-v":
+		a.out.format = formatIn(args)
 		return (&versionCmd{}).Run(a)
-	}
-	if page, asked := askedForHelp(args); asked {
-		return (&helpCmd{Command: page}).Run(a)
+	case askedForHelp(args):
+		return (&helpCmd{Command: commandIn(a.env)}).Run(a)
 	}
 	a.out.format = formatIn(args)
 	for i, arg := range args {
@@ -181,31 +188,55 @@ func (a *app) parse(args []string) (*kong.Context, error) {
 	}
 	parsed, err := k.Parse(args)
 	if err != nil {
-		return nil, fault.New(fault.Usage, "%s", err).With("command", firstWord(args))
+		return nil, a.usage(args, err)
 	}
 	a.out.format = flags.Format
 	return parsed, nil
 }
 
-// askedForHelp finds -h or --help anywhere before "--", and the command that
-// it is about.
-func askedForHelp(args []string) (command string, asked bool) {
+// usage says what is wrong with the words. A command of the other program is
+// named as such.
+func (a *app) usage(args []string, err error) error {
+	other := Remembrancer
+	if a.env.Program == Remembrancer {
+		other = Vaultmesh
+	}
+	if commandIn(a.env) == "" && slices.Contains(commands(other), args[0]) {
+		return fault.New(fault.Usage, "%s is a command of %s", args[0], other).With("program", other).With("command", args[0])
+	}
+	return fault.New(fault.Usage, "%s", err)
+}
+
+// askedForHelp finds -h or --help anywhere before "--".
+func askedForHelp(args []string) bool {
 	if i := slices.Index(args, "--"); i >= 0 {
 		args = args[:i]
 	}
-	if !slices.Contains(args, "-h") && !slices.Contains(args, "--help") {
-		return "", false
-	}
-	return firstWord(args), true
+	return slices.Contains(args, "-h") || slices.Contains(args, "--help")
 }
 
-func firstWord(args []string) string {
-	for _, arg := range args {
-		if !strings.HasPrefix(arg, "-") {
+// commandIn is the first word that is a command of the program, "" if none is.
+func commandIn(env Env) string {
+	names := commands(env.Program)
+	for _, arg := range env.Args {
+		if slices.Contains(names, arg) {
 			return arg
 		}
 	}
 	return ""
+}
+
+// commands lists the commands of one of the programs.
+func commands(program string) []string {
+	k, _, err := grammar(program)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, c := range k.Model.Children {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // formatIn finds --format by itself, so that even a usage error is printed in
@@ -246,7 +277,12 @@ func (a *app) openLedger(noLazyFetch bool) (*ledger.Ledger, error) {
 	if err := a.open(noLazyFetch); err != nil {
 		return nil, err
 	}
-	return ledger.Open(a.ctx, a.repo, a.config.Ref)
+	l, err := ledger.Open(a.ctx, a.repo, a.config.Ref)
+	if err != nil {
+		return nil, err
+	}
+	l.Pin(a.config.Ledger)
+	return l, nil
 }
 
 // scan calls each for every entry that holds by itself and belongs to the
@@ -257,7 +293,6 @@ func (a *app) scan(l *ledger.Ledger, each func(*ledger.Entry)) error {
 		return err
 	}
 	bar := a.progress("reading receipts")
-	defer bar.done()
 	skipped := 0
 	err = l.Walk(a.ctx, ledger.Visitor{
 		Entry: func(e *ledger.Entry) error {
@@ -270,15 +305,16 @@ func (a *app) scan(l *ledger.Ledger, each func(*ledger.Entry)) error {
 			return nil
 		},
 		Problem: func(p ledger.Problem) error {
-			if fault.Has(p.Err, fault.ObjectMissing) || fault.Has(p.Err, fault.ObjectCorrupt) {
+			if ledger.Unreadable(p.Err) {
 				return fault.From(p.Err).With("ref", l.Ref)
 			}
 			skipped++
 			return nil
 		},
 	})
+	bar.done()
 	if skipped > 0 {
-		a.out.remark("warning", "%d entries of the ledger do not hold and are left out; see git vaultmesh verify --all", skipped)
+		a.out.warn("%d entries of the ledger do not hold and are left out; see git vaultmesh verify --all", skipped)
 	}
 	return err
 }

@@ -68,7 +68,11 @@ func plain(page string) string {
 func (c *helpCmd) install(a *app) error {
 	dir := c.Dir
 	if dir == "" {
-		dir = filepath.Join(a.dataHome(), "man", "man1")
+		home := a.dataHome()
+		if home == "" {
+			return fault.New(fault.OutputFailed, "there is no home folder to install the manual in; name one with --dir")
+		}
+		dir = filepath.Join(home, "man", "man1")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return cannotInstall(dir, err)
@@ -102,7 +106,10 @@ func (a *app) dataHome() string {
 	if dir := a.env.lookup("XDG_DATA_HOME"); dir != "" {
 		return dir
 	}
-	return filepath.Join(a.env.lookup("HOME"), ".local", "share")
+	if home := a.env.lookup("HOME"); home != "" {
+		return filepath.Join(home, ".local", "share")
+	}
+	return ""
 }
 
 // pageNames lists the pages without their suffix.

@@ -16,15 +16,18 @@ func (c *initCmd) Run(a *app) error {
 	if err := a.open(false); err != nil {
 		return err
 	}
+	bar := a.progress("verifying receipts")
 	out, err := setup.Ledger(a.ctx, setup.Request{
-		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.env.Stderr, Name: c.Name, Remote: c.Remote, Offline: c.Offline,
+		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
+		Progress: bar.add,
 	})
+	bar.done()
 	if err != nil {
 		return err
 	}
 	settings := []setup.Setting{}
 	if !c.NoConfig {
-		settings = append(settings, setup.Settings(a.gitConfig, a.config)...)
+		settings = append(settings, setup.Settings(a.gitConfig, a.config, out.Ledger)...)
 		if err := setup.Configure(a.ctx, a.repo, settings); err != nil {
 			return err
 		}
@@ -37,8 +40,9 @@ func (c *initCmd) Run(a *app) error {
 			Ref          string          `json:"ref"`
 			LedgerCommit string          `json:"ledger_commit"`
 			Remote       string          `json:"remote,omitempty"`
+			Remark       string          `json:"remark,omitempty"`
 			Configured   []setup.Setting `json:"configured"`
-		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, settings})
+		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, out.Remark, settings})
 	}
 	c.print(a, out, settings)
 	return nil
@@ -55,6 +59,9 @@ func (c *initCmd) print(a *app, out *setup.Outcome, settings []setup.Setting) {
 	}
 	a.out.line("  id    %s", out.Ledger)
 	a.out.line("  head  %s", out.Head)
+	if out.Remark != "" {
+		a.out.remark("note", "%s", out.Remark)
+	}
 	for _, s := range settings {
 		a.out.line("  git config --add %s %s", s.Name, s.Value)
 	}

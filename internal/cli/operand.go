@@ -6,7 +6,6 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
-	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
 
@@ -41,7 +40,7 @@ func (a *app) resolve(l *ledger.Ledger, word string, files bool) (operand, error
 	switch {
 	case err == nil:
 		senses = append(senses, sense{"the commit " + id.Short(), operand{Commit: id}})
-	case fault.Has(err, fault.Interrupted):
+	case !fault.Has(err, fault.NoRevision) && len(senses) == 0:
 		return operand{}, err
 	}
 	switch len(senses) {
@@ -102,7 +101,7 @@ func nothing(word string, files bool) error {
 
 // byID and byRevision are for words whose meaning was said with a flag.
 func (a *app) byID(l *ledger.Ledger, prefix string) (operand, error) {
-	e, err := record.One(a.ctx, l, prefix)
+	e, err := l.One(a.ctx, prefix)
 	if err != nil {
 		return operand{}, err
 	}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/fatih/color"
@@ -17,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
@@ -94,6 +97,46 @@ func (p *printer) remark(prefix, format string, args ...any) {
 		p.hand()
 		p.write(p.err, prefix+": "+fmt.Sprintf(format+"\n", p.cleaned(args)...))
 	}
+}
+
+// warn prints a warning beside the output: that something is not in it, or
+// does not hold. For programs it is one object, as errors are.
+func (p *printer) warn(format string, args ...any) {
+	if !p.structured() {
+		p.remark("warning", format, args...)
+		return
+	}
+	object, _ := json.Marshal(map[string]string{"warning": fmt.Sprintf(format, args...)})
+	p.write(p.err, escapeJSON(string(object))+"\n")
+}
+
+// messages is where the words of other programs go, such as git's while it
+// speaks with a remote: line by line, cleaned, and not to programs.
+func (p *printer) messages() io.Writer {
+	if p.structured() {
+		return io.Discard
+	}
+	return &lineWriter{p: p}
+}
+
+// lineWriter cleans what is written to it, a line at a time.
+type lineWriter struct {
+	p    *printer
+	rest []byte
+}
+
+func (l *lineWriter) Write(b []byte) (int, error) {
+	l.rest = append(l.rest, b...)
+	for {
+		line, rest, found := bytes.Cut(l.rest, []byte("\n"))
+		if !found {
+			break
+		}
+		l.p.hand()
+		l.p.write(l.p.err, clean(strings.TrimSuffix(string(line), "\r"))+"\n")
+		l.rest = rest
+	}
+	return len(b), nil
 }
 
 func (p *printer) write(w io.Writer, s string) {
@@ -282,13 +325,26 @@ func unprintable(r rune) bool {
 	case 0xFE00 <= r && r <= 0xFE0F || 0xE0100 <= r && r <= 0xE01EF:
 		return true
 	}
-	return r&0xFFFE == 0xFFFE || 0xFDD0 <= r && r <= 0xFDEF
+	return canon.Noncharacter(r)
 }
 
 // escapeJSON writes what clean would show as an escape in JSON's own manner:
 // the value stays the same, and a terminal sees nothing to act upon. Outside
 // of strings JSON has only newlines.
 func escapeJSON(s string) string {
+	return escape(s, func(r rune) string {
+		high, low := utf16.EncodeRune(r)
+		return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+	})
+}
+
+// escapeYAML does the same for YAML, where all that is escaped stands in
+// double quotes.
+func escapeYAML(s string) string {
+	return escape(s, func(r rune) string { return fmt.Sprintf(`\U%08x`, r) })
+}
+
+func escape(s string, beyond func(rune) string) string {
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -297,8 +353,7 @@ func escapeJSON(s string) string {
 		case r < 0x10000:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
-			r -= 0x10000
-			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xD800+r>>10, 0xDC00+r&0x3FF)
+			b.WriteString(beyond(r))
 		}
 	}
 	return b.String()
@@ -321,6 +376,9 @@ func toYAML(text string) (string, error) {
 	return escapeYAML(b.String()), nil
 }
 
+// yaml11Boolean are texts that readers of YAML 1.1 take for a boolean.
+var yaml11Boolean = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off)$`)
+
 // block gives nodes YAML's own look. Texts that need escapes stay in double
 // quotes, where escapes mean something.
 func block(n *yaml.Node) {
@@ -329,26 +387,12 @@ func block(n *yaml.Node) {
 		n.Style = 0
 	case strings.ContainsFunc(n.Value, unprintable):
 		n.Style = yaml.DoubleQuotedStyle
+	case n.Tag == "!!str" && yaml11Boolean.MatchString(n.Value):
+		n.Style = yaml.DoubleQuotedStyle
 	case n.Tag == "!!str":
 		n.Style = 0
 	}
 	for _, child := range n.Content {
 		block(child)
 	}
-}
-
-// escapeYAML escapes what the encoder left as it is within double quotes.
-func escapeYAML(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n' || !unprintable(r):
-			b.WriteRune(r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	return b.String()
 }

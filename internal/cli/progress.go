@@ -27,15 +27,19 @@ func (a *app) progress(what string) *progress {
 	return &progress{container: c, bar: bar}
 }
 
-func (p *progress) add() {
+func (p *progress) add() { p.addMany(1) }
+
+func (p *progress) addMany(n int) {
 	if p.bar != nil {
-		p.bar.Increment()
+		p.bar.IncrBy(n)
 	}
 }
 
+// done ends the count; a second time it does nothing.
 func (p *progress) done() {
 	if p.bar != nil {
 		p.bar.SetTotal(-1, true)
 		p.container.Wait()
+		p.bar = nil
 	}
 }

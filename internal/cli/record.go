@@ -27,8 +27,8 @@ type recordCmd struct {
 	Field       []string `sep:"none" placeholder:"NAME=VALUE" help:"a field of a decision, incident or discovery"`
 	ChainRef    string   `aliases:"chain_ref" placeholder:"REF" help:"an anchor on a chain or a vote"`
 	Once        bool     `help:"not again what is recorded already"`
-	Push        bool     `help:"push the ledger afterwards"`
-	DryRun      bool     `help:"print the receipt's bytes, write nothing"`
+	Push        bool     `xor:"end" help:"push the ledger afterwards"`
+	DryRun      bool     `xor:"end" help:"print the receipt's bytes, write nothing"`
 	AllowSecret bool     `help:"record even what looks like a secret"`
 }
 
@@ -41,18 +41,23 @@ func (c *recordCmd) Run(a *app) error {
 	if err := a.open(false); err != nil {
 		return err
 	}
-	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial}
+	if c.Push && a.config.DefaultRemote() == "" {
+		return fault.New(fault.PushFailed, "there is no remote to push to, so nothing is recorded").With("ref", a.config.Ref)
+	}
+	bar := a.progress("working")
+	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial, Ledger: a.config.Ledger, Working: bar.add}
 	if c.DryRun {
-		return c.preview(a, place, request)
+		return c.preview(a, place, request, bar)
 	}
 	out, err := record.Record(a.ctx, place, request)
+	bar.done()
 	if err != nil {
 		return err
 	}
 	if err := c.print(a, out); err != nil {
 		return err
 	}
-	return c.carry(a)
+	return c.carry(a, out)
 }
 
 func (c *recordCmd) request() (record.Request, error) {
@@ -74,8 +79,9 @@ type recorded struct {
 	Receipt      json.RawMessage `json:"receipt"`
 }
 
-func (c *recordCmd) preview(a *app, place record.Place, request record.Request) error {
+func (c *recordCmd) preview(a *app, place record.Place, request record.Request, bar *progress) error {
 	b, remarks, err := record.Preview(a.ctx, place, request)
+	bar.done()
 	if err != nil {
 		return err
 	}
@@ -106,7 +112,7 @@ func (c *recordCmd) print(a *app, out *record.Outcome) error {
 	if err != nil {
 		return err
 	}
-	a.out.line("%s %s", status, title(r))
+	a.out.line("%s %s", status, r.Title())
 	a.out.line("  id      %s", out.ID)
 	if r.Commit != "" {
 		a.out.line("  commit  %s", strings.TrimSpace(r.Commit.Hex()+" "+r.Ref))
@@ -121,28 +127,15 @@ func (c *recordCmd) print(a *app, out *record.Outcome) error {
 }
 
 // carry pushes the ledger if that was asked for; else one line says how to.
-func (c *recordCmd) carry(a *app) error {
+func (c *recordCmd) carry(a *app, out *record.Outcome) error {
 	remote := a.config.DefaultRemote()
 	switch {
-	case c.Push && remote == "":
-		return fault.New(fault.PushFailed, "there is no remote to push to").With("ref", a.config.Ref)
 	case c.Push:
-		return a.repo.Push(a.ctx, a.env.Stderr, remote, a.config.Ref)
-	case a.config.Advice && remote != "":
+		return a.repo.Push(a.ctx, a.out.messages(), remote, a.config.Ref)
+	case a.config.Advice && remote != "" && !out.Exists:
 		a.out.remark("hint", "not pushed: git push %s %s", remote, a.config.Ref)
 	}
 	return nil
-}
-
-// title is a receipt in a few words.
-func title(r *receipt.Receipt) string {
-	words := string(r.Kind)
-	for _, word := range []string{r.Component, r.Version} {
-		if word != "" {
-			words += " " + word
-		}
-	}
-	return words
 }
 
 // orEmpty makes a list that is an array in JSON also when it is empty.

@@ -59,7 +59,7 @@ func (f *forger) tree(id gitrepo.OID) []gitrepo.TreeEntry {
 	if id == "" {
 		return nil
 	}
-	o, err := f.repo.Read(context.Background(), string(id), ledger.MaxTree)
+	o, err := f.repo.Read(context.Background(), id, ledger.MaxTree)
 	f.ts.Check(err)
 	entries, err := gitrepo.ParseTree(f.repo.Algorithm(), o.Data)
 	f.ts.Check(err)

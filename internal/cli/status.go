@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"strconv"
+
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
@@ -19,7 +21,7 @@ func (c *statusCmd) Run(a *app) error {
 		return err
 	}
 	bar := a.progress("counting receipts")
-	n, err := l.Count(a.ctx)
+	n, err := l.Count(a.ctx, bar.addMany)
 	bar.done()
 	if err != nil {
 		return err
@@ -35,11 +37,11 @@ func (c *statusCmd) Run(a *app) error {
 			Checks       []doctor.Finding `json:"checks"`
 		}{l.Ref, genesis.ID.String(), genesis.Receipt.Genesis.Name, string(l.Head), n, findings})
 	}
-	a.field("ledger", "%s", genesis.Receipt.Genesis.Name)
-	a.field("id", "%s", genesis.ID.String())
-	a.field("ref", "%s", l.Ref)
-	a.field("head", "%s", string(l.Head))
-	a.field("receipts", "%s", pad(n, 0))
+	a.field("ledger", genesis.Receipt.Genesis.Name)
+	a.field("id", genesis.ID.String())
+	a.field("ref", l.Ref)
+	a.field("head", string(l.Head))
+	a.field("receipts", strconv.Itoa(n))
 	for _, f := range findings {
 		if f.Status != doctor.OK {
 			printFinding(a, f)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -43,7 +44,7 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return c.conclude(a, report, judged{Receipts: ids(o.Entries)}, o.Entries)
+	return c.conclude(a, report, judged{Receipts: ids(o.Entries)}, titles(o.Entries))
 }
 
 func (c *verifyCmd) operand(a *app, l *ledger.Ledger) (operand, error) {
@@ -63,24 +64,28 @@ func (c *verifyCmd) all(a *app) error {
 		return err
 	}
 	bar := a.progress("verifying receipts")
-	report, err := verify.Ledger(a.ctx, a.repo, a.config.Ref, bar.add)
+	report, err := verify.Ledger(a.ctx, a.repo, a.config.Ref, a.config.Ledger, bar.add)
 	bar.done()
 	if err != nil {
 		return err
 	}
-	return c.conclude(a, report, judged{Receipts: []string{}}, nil)
+	what := fmt.Sprintf("%s, %d receipts", a.config.Ref, report.Receipts)
+	return c.conclude(a, report, judged{Receipts: []string{}}, []string{what})
 }
 
 // artifact compares a file with what the ledger knows: its hash, else its name.
 func (c *verifyCmd) artifact(a *app, l *ledger.Ledger, path string) error {
-	digest, _, err := record.HashFile(path)
+	bar := a.progress("reading")
+	defer bar.done()
+	digest, _, err := record.HashFile(a.ctx, path, bar.add)
 	if err != nil {
 		return err
 	}
-	known, err := verify.FindArtifact(a.ctx, l, filepath.Base(path), digest)
+	known, err := verify.FindArtifact(a.ctx, l, filepath.Base(path), digest, bar.add)
 	if err != nil {
 		return err
 	}
+	bar.done()
 	j := judged{Artifact: &judgedFile{path, digest.String(), "match"}}
 	switch {
 	case len(known.Exact) > 0:
@@ -89,16 +94,19 @@ func (c *verifyCmd) artifact(a *app, l *ledger.Ledger, path string) error {
 			return err
 		}
 		j.Receipts = ids(known.Exact)
-		return c.conclude(a, report, j, known.Exact)
+		return c.conclude(a, report, j, titles(known.Exact))
 	case len(known.SameName) > 0:
 		return c.mismatch(a, j, known.SameName)
+	case known.Skipped > 0:
+		return fault.New(fault.Incomplete, "no receipt names %s, but %d entries of the ledger cannot be read or do not hold", path, known.Skipped).
+			With("how", "see which these are:\ngit vaultmesh verify --all")
 	}
 	return fault.New(fault.ArtifactUnknown, "nothing was recorded about %s, neither its SHA-256 %s nor its name", path, digest).With("path", path)
 }
 
 func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {
 	j.Verdict, j.Artifact.Result, j.Receipts = verify.Invalid, "mismatch", ids(sameName)
-	j.Steps, j.Problems = []verify.Step{}, []judgedProblem{}
+	j.Steps, j.Problems, j.Count = []verify.Step{}, []judgedProblem{}, len(sameName)
 	name := filepath.Base(j.Artifact.Path)
 	err := fault.New(fault.ArtifactMismatch, "%s has the SHA-256 %s, which was never recorded under its name", j.Artifact.Path, j.Artifact.SHA256).With("name", name)
 	if a.out.structured() {
@@ -110,7 +118,7 @@ func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {
 	for _, e := range sameName {
 		for _, s := range e.Receipt.Subjects {
 			if s.Name == name {
-				a.out.line("recorded  %s  %s  %s", s.SHA256, e.ID.Short(), title(e.Receipt))
+				a.out.line("recorded  %s  %s  %s", s.SHA256, e.ID.Short(), e.Receipt.Title())
 			}
 		}
 	}
@@ -143,51 +151,73 @@ type judgedProblem struct {
 	Message string     `json:"message"`
 }
 
+func judgedAs(p ledger.Problem) judgedProblem {
+	return judgedProblem{int(p.Step), p.Step.String(), p.Path, fault.From(p.Err).Code, verify.Sentence(p)}
+}
+
 // conclude prints a report and turns its verdict into the command's end.
-func (c *verifyCmd) conclude(a *app, r *verify.Report, j judged, entries []*ledger.Entry) error {
+func (c *verifyCmd) conclude(a *app, r *verify.Report, j judged, headlines []string) error {
 	j.Verdict, j.Steps, j.Problems, j.Count = r.Verdict, r.Steps, []judgedProblem{}, r.Receipts
 	for _, p := range r.Problems {
-		j.Problems = append(j.Problems, judgedProblem{int(p.Step), p.Step.String(), p.Path, fault.From(p.Err).Code, verify.Sentence(p)})
+		j.Problems = append(j.Problems, judgedAs(p))
 	}
 	if a.out.structured() {
 		if err := a.out.emit(j); err != nil {
 			return err
 		}
 	} else {
-		c.print(a, j, entries)
+		c.print(a, j, headlines)
 	}
 	switch r.Verdict {
 	case verify.Valid:
 		return nil
 	case verify.Incomplete:
-		return fault.New(fault.Incomplete, "not everything that is needed to judge is here")
+		return fault.New(fault.Incomplete, "not everything that is needed to judge is here").With("how", a.completing(r))
 	}
 	return fault.New(fault.Invalid, "what is there does not hold")
 }
 
-func (c *verifyCmd) print(a *app, j judged, entries []*ledger.Entry) {
+// completing is the advice with which an incomplete verdict becomes another.
+func (a *app) completing(r *verify.Report) string {
+	remote := a.config.DefaultRemote()
+	if remote == "" {
+		remote = "REMOTE"
+	}
+	for _, p := range r.Problems {
+		switch {
+		case !fault.Has(p.Err, fault.ObjectMissing):
+		case a.repo.Shallow:
+			return "fetch the history that this clone was cut from:\ngit fetch --unshallow " + remote + " " + a.config.Ref
+		default:
+			return "fetch what this clone lacks:\ngit fetch --refetch " + remote + " " + a.config.Ref
+		}
+	}
+	return "a later version wrote what this one cannot judge: install a newer git-vaultmesh"
+}
+
+func (c *verifyCmd) print(a *app, j judged, headlines []string) {
 	if j.Artifact != nil {
 		a.out.line("%s  %s", j.Artifact.SHA256, j.Artifact.Path)
 	}
-	for _, e := range entries {
-		a.out.line("%s  %s", e.ID.Short(), entryTitle(e))
-	}
-	if entries == nil {
-		a.out.line("%s, %d receipts", a.config.Ref, j.Count)
+	for _, h := range headlines {
+		a.out.line("%s", h)
 	}
 	colors := map[verify.Status]color.Attribute{verify.Passed: color.FgGreen, verify.Failed: color.FgRed, verify.Unknown: color.FgYellow, verify.NotApplicable: color.Faint}
-	names := map[verify.Status]string{verify.Passed: "passed ", verify.Failed: "failed ", verify.Unknown: "unknown", verify.NotApplicable: "n/a    "}
 	for _, s := range j.Steps {
-		status := styled{strings.TrimSpace(names[s.Status]), colors[s.Status]}
-		if s.Detail == "" {
+		status := styled{string(s.Status), colors[s.Status]}
+		if s.Detail != "" {
+			status.text = pad(status.text, -7)
+			a.out.line("%s %s %s  %s", pad(s.N, 4), pad(s.Name, -10), status, s.Detail)
+		} else {
 			a.out.line("%s %s %s", pad(s.N, 4), pad(s.Name, -10), status)
-			continue
 		}
-		status.text = names[s.Status]
-		a.out.line("%s %s %s  %s", pad(s.N, 4), pad(s.Name, -10), status, s.Detail)
 	}
 	for _, p := range j.Problems {
-		a.out.line("     %s: %s", p.Step, p.Message)
+		if strings.Contains(p.Message, p.Path) {
+			a.out.line("     %s: %s", p.Step, p.Message)
+		} else {
+			a.out.line("     %s: %s: %s", p.Step, p.Path, p.Message)
+		}
 	}
 	// The verdict is made of constants: nothing in a ledger can spell it.
 	switch j.Verdict {
@@ -200,11 +230,17 @@ func (c *verifyCmd) print(a *app, j judged, entries []*ledger.Entry) {
 	}
 }
 
-func entryTitle(e *ledger.Entry) string {
-	if e.Receipt == nil {
-		return "unreadable receipt"
+// titles are entries in a line each.
+func titles(entries []*ledger.Entry) []string {
+	var list []string
+	for _, e := range entries {
+		title := "unreadable receipt"
+		if e.Receipt != nil {
+			title = e.Receipt.Title()
+		}
+		list = append(list, e.ID.Short()+"  "+title)
 	}
-	return title(e.Receipt)
+	return list
 }
 
 func ids(entries []*ledger.Entry) []string {

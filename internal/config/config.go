@@ -15,28 +15,36 @@ import (
 
 // Config is every setting, with its default where nothing is set.
 type Config struct {
-	Ref     string   // vaultmesh.ref: where the ledger lies
-	Advice  bool     // advice.vaultmeshPush: say how to push after recording
-	Color   string   // color.vaultmesh, color.ui: auto, always or never
-	Date    string   // log.date: how dates are shown
-	Remotes []string // the remotes that have a URL, sorted
-	PushTo  string   // remote.pushDefault
-	Partial bool     // the clone lacks objects that its remote has
-	Unknown []string // names below vaultmesh. that nothing reads
+	Ref     string     // vaultmesh.ref: where the ledger lies, below refs/vaultmesh/ or refs/heads/
+	Ledger  receipt.ID // vaultmesh.ledger: the genesis that it must have; zero when nobody said
+	Advice  bool       // advice.vaultmeshPush: say how to push after recording
+	Color   string     // color.vaultmesh, color.ui: auto, always or never
+	Date    string     // log.date: how dates are shown
+	Remotes []string   // the remotes that have a URL, sorted
+	PushTo  string     // remote.pushDefault
+	Partial bool       // the clone lacks objects that its remote has
+	Unknown []string   // names below vaultmesh. that nothing reads
 }
 
 // The names below vaultmesh. that this version reads.
-var known = []string{"vaultmesh.ref"}
+var known = []string{"vaultmesh.ledger", "vaultmesh.ref"}
 
 // Load reads the settings out of git's configuration. A value of the wrong
 // form is a fault BadConfig (VM104).
 func Load(c gitrepo.Config) (Config, error) {
 	cfg := Config{Ref: ledger.DefaultRef, Advice: true, Color: "auto", Date: "default", Remotes: c.Remotes()}
 	if ref, ok := c.Value("vaultmesh.ref"); ok {
-		if !receipt.ValidRef(ref) || reserved(ref) {
-			return cfg, bad("vaultmesh.ref", ref, "a full ref name such as "+ledger.DefaultRef)
+		if !receipt.ValidRef(ref) || !strings.HasPrefix(ref, "refs/vaultmesh/") && !strings.HasPrefix(ref, "refs/heads/") {
+			return cfg, bad("vaultmesh.ref", ref, "a full ref name below refs/vaultmesh/ or refs/heads/, such as "+ledger.DefaultRef)
 		}
 		cfg.Ref = ref
+	}
+	if id, ok := c.Value("vaultmesh.ledger"); ok {
+		pinned, err := receipt.ParseDigest(id)
+		if err != nil {
+			return cfg, bad("vaultmesh.ledger", id, "the 64 hex digits of a ledger's id")
+		}
+		cfg.Ledger = pinned
 	}
 	if advice, ok := c.Value("advice.vaultmeshpush"); ok {
 		on, err := boolean("advice.vaultmeshPush", advice)
@@ -78,29 +86,16 @@ func (c Config) DefaultRemote() string {
 	return ""
 }
 
-// reserved tells whether git or this program writes below a ref's prefix.
-func reserved(ref string) bool {
-	for _, prefix := range []string{"refs/remotes/", "refs/notes/", "refs/replace/", "refs/vaultmesh-remotes/", "refs/vaultmesh-seen/", "refs/tags/"} {
-		if strings.HasPrefix(ref, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 func colorMode(c gitrepo.Config) (string, error) {
 	for _, name := range []string{"color.vaultmesh", "color.ui"} {
 		value, ok := c.Value(name)
-		if !ok {
+		switch {
+		case !ok:
 			continue
-		}
-		if value == "always" {
+		case value == "always" || value == "auto" || value == "never":
 			return value, nil
 		}
-		if value == "auto" {
-			return value, nil
-		}
-		on, err := boolean(name, strings.Replace(value, "never", "false", 1))
+		on, err := boolean(name, value)
 		if err != nil || !on {
 			return "never", err
 		}
@@ -109,7 +104,7 @@ func colorMode(c gitrepo.Config) (string, error) {
 	return "auto", nil
 }
 
-// boolean reads a value as git does (git-config, "boolean").
+// boolean reads the words that git takes for a boolean (git-config, "Values").
 func boolean(name, value string) (bool, error) {
 	switch strings.ToLower(value) {
 	case "true", "yes", "on", "1":

@@ -56,7 +56,7 @@ func TestValues(t *testing.T) {
 
 func TestBadValues(t *testing.T) {
 	for _, setting := range [][]string{
-		{"vaultmesh.ref", "main"}, {"vaultmesh.ref", "refs/tags/x"}, {"vaultmesh.ref", "refs/notes/x"}, {"vaultmesh.ref", "refs/x/../y"},
+		{"vaultmesh.ref", "main"}, {"vaultmesh.ref", "refs/tags/x"}, {"vaultmesh.ref", "refs/notes/x"}, {"vaultmesh.ledger", "abc"}, {"vaultmesh.ref", "refs/x/../y"},
 		{"advice.vaultmeshPush", "maybe"}, {"color.ui", "purple"},
 	} {
 		if _, err := load(t, setting...); !fault.Has(err, fault.BadConfig) {

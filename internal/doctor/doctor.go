@@ -41,15 +41,15 @@ type Patient struct {
 	Env       []string // the process environment
 }
 
-// Check looks at one thing. A nil error and an empty detail mean that all is well.
-type Check struct {
-	Name string
-	Look func(ctx context.Context, p Patient) Finding
+// check looks at one thing.
+type check struct {
+	name string
+	look func(ctx context.Context, p Patient) Finding
 }
 
-// Checks is the list, in the order of the report.
-func Checks() []Check {
-	return []Check{
+// checks is the list, in the order of the report.
+func checks() []check {
+	return []check{
 		{"git", gitVersion},
 		{"repository", repository},
 		{"identity", identity},
@@ -62,12 +62,12 @@ func Checks() []Check {
 	}
 }
 
-// Examine runs all checks.
+// Examine runs all checks, in the order of their list.
 func Examine(ctx context.Context, p Patient) []Finding {
 	findings := []Finding{}
-	for _, c := range Checks() {
-		f := c.Look(ctx, p)
-		f.Check = c.Name
+	for _, c := range checks() {
+		f := c.look(ctx, p)
+		f.Check = c.name
 		findings = append(findings, f)
 	}
 	return findings
@@ -129,7 +129,7 @@ func identity(ctx context.Context, p Patient) Finding {
 
 func configuration(_ context.Context, p Patient) Finding {
 	if len(p.Config.Unknown) > 0 {
-		return warn("git config --unset "+p.Config.Unknown[0], "nothing reads %s", strings.Join(p.Config.Unknown, ", "))
+		return warn("git config --show-origin --get-all "+p.Config.Unknown[0], "nothing reads %s", strings.Join(p.Config.Unknown, ", "))
 	}
 	return ok("the ledger is at %s", p.Config.Ref)
 }
@@ -139,6 +139,7 @@ func ledgerOpens(ctx context.Context, p Patient) Finding {
 	if err != nil {
 		return failed(err)
 	}
+	l.Pin(p.Config.Ledger)
 	g, err := l.Genesis(ctx)
 	if err != nil {
 		return failed(err)
@@ -147,7 +148,7 @@ func ledgerOpens(ctx context.Context, p Patient) Finding {
 }
 
 func remotes(_ context.Context, p Patient) Finding {
-	for _, s := range setup.Settings(p.GitConfig, p.Config) {
+	for _, s := range setup.Settings(p.GitConfig, p.Config, p.Config.Ledger) {
 		if strings.HasPrefix(s.Name, "remote.") {
 			return warn("git vaultmesh init", "git fetch does not bring the ledger: %s lacks %s", s.Name, s.Value)
 		}

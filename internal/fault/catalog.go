@@ -44,6 +44,7 @@ const (
 	ArtifactMismatch Code = "VM514" // the name is known with another hash
 	ArtifactUnknown  Code = "VM515" // neither name nor hash is known
 	OtherLedger      Code = "VM516" // remotes hold different ledgers
+	ObjectTooLarge   Code = "VM517" // an object is larger than what it is for may be
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Internal         Code = "VM901" // a fault of this program
@@ -108,7 +109,7 @@ var catalog = map[Code]Entry{
 		"sha256sum {path}"},
 	NoLedger: {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
 	BadLedgerRef: {ExitRepository, "ledger ref names no ledger", "see what it names, and where a good copy is:\n" +
-		"git cat-file -t {ref}\ngit ls-remote origin {ref}"},
+		"git cat-file -t {ref}\ngit ls-remote {remote} {ref}"},
 	RefLocked: {ExitRace, "ledger ref is locked", "another git is writing, or one crashed; if none is running, remove the lock:\nrm {lock}"},
 	BadTree: {ExitInvalid, "ledger tree is malformed", "see every fault; do not add to this ledger before they are understood:\n" +
 		"git vaultmesh verify --all"},
@@ -116,14 +117,15 @@ var catalog = map[Code]Entry{
 	NoReceipt:        {ExitNotFound, "no such receipt", "list what the ledger holds:\ngit remembrancer query"},
 	ReadOnly:         {ExitRepository, "repository is read-only", "record as a user who may write to {path}, or in a clone of your own"},
 	DiskFull:         {ExitRepository, "disk is full", "nothing was recorded; make room and run the command again"},
-	ObjectMissing:    {ExitIncomplete, "object is missing", "fetch what this clone lacks:\ngit fetch --refetch origin {ref}"},
+	ObjectMissing:    {ExitIncomplete, "object is missing", "fetch what this clone lacks:\ngit fetch --refetch {remote} {ref}"},
 	ObjectCorrupt:    {ExitInvalid, "object is corrupt", "see the damage, then take the object from a good clone:\ngit fsck --full"},
 	NoMatch:          {ExitNotFound, "no match", "try fewer or shorter words; without words everything is listed"},
 	Invalid:          {ExitInvalid, "verification failed", "the steps above say what does not hold; compare with another clone before trusting it"},
-	Incomplete:       {ExitIncomplete, "verification is incomplete", "the steps above say what is missing here"},
+	Incomplete:       {ExitIncomplete, "verification is incomplete", "{how}"},
 	ArtifactMismatch: {ExitInvalid, "artifact does not match", "do not use this file; see what was recorded under its name:\ngit remembrancer query {name}"},
 	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --artifact {path}"},
 	OtherLedger:      {ExitRepository, "different ledgers", "say which remote's ledger this repository shares:\ngit vaultmesh init --remote NAME"},
+	ObjectTooLarge:   {ExitInvalid, "object is too large", "no honest program wrote it; see every fault:\ngit vaultmesh verify --all"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},

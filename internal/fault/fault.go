@@ -157,11 +157,23 @@ func fill(text string, details map[string]string) string {
 		name := text[open+1 : open+end]
 		b.WriteString(text[:open])
 		if v, ok := details[name]; ok {
-			b.WriteString(v)
+			b.WriteString(quoted(name, v))
 		} else {
 			b.WriteString("<" + name + ">")
 		}
 		text = text[open+end+1:]
 	}
 	return b.String() + text
+}
+
+// quoted makes a value one word of a shell, as far as it is one: advice is
+// there to be typed. The details program and how are words of our own.
+func quoted(name, value string) string {
+	plain := func(r rune) bool {
+		return r >= 0x80 || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:@%+=,-~^", r)
+	}
+	if name == "program" || name == "how" || value != "" && !strings.ContainsFunc(value, func(r rune) bool { return !plain(r) }) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }

@@ -38,6 +38,9 @@ func TestFixFillsInDetails(t *testing.T) {
 	if got := New(NoRevision, "x").Fix(); !strings.Contains(got, "--verify <revision>") {
 		t.Errorf("got %q", got)
 	}
+	if got := New(NoRevision, "x").With("revision", "a b'c; rm").Fix(); !strings.Contains(got, `--verify 'a b'\''c; rm'`) {
+		t.Errorf("got %q", got)
+	}
 	if got := fill("a {b", map[string]string{"b": "c"}); got != "a {b" {
 		t.Errorf("got %q", got)
 	}

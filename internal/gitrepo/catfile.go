@@ -25,8 +25,7 @@ type catFile struct {
 func (g git) startCatFile() (*catFile, error) {
 	// The process outlives the calls that use it, so it hangs on no context:
 	// stop ends it, and it ends by itself when its input is closed.
-	cmd := g.command(context.Background(), "cat-file", "--batch")
-	cmd.Env = append(cmd.Env, "LC_ALL=C", "LANGUAGE=C")
+	cmd := g.parsed(context.Background(), "cat-file", "--batch")
 	stderr := new(tail)
 	cmd.Stderr = stderr
 	in, err := cmd.StdinPipe()
@@ -50,19 +49,38 @@ func (c *catFile) stop() {
 	c.cmd.Wait()
 }
 
-// Read implements [Store]. The name may also be a revision; a name that means
-// more than one object is a fault Ambiguous (VM103).
-func (r *Repo) Read(ctx context.Context, name string, limit int64) (Object, error) {
-	if strings.ContainsAny(name, "\n\x00") || name == "" {
-		return Object{}, missing(name)
+// Read implements [Store].
+func (r *Repo) Read(ctx context.Context, id OID, limit int64) (Object, error) {
+	if !isOID(r.algorithm, id) {
+		return Object{}, missing(string(id))
 	}
+	return r.ask(ctx, string(id), limit)
+}
+
+// resolve returns the object that a person's words mean. Words that mean more
+// than one object are a fault Ambiguous (VM103).
+func (r *Repo) resolve(ctx context.Context, revision string, limit int64) (Object, error) {
+	if strings.ContainsAny(revision, "\n\x00") {
+		return Object{}, missing(revision)
+	}
+	return r.ask(ctx, revision, limit)
+}
+
+func (r *Repo) ask(ctx context.Context, name string, limit int64) (Object, error) {
 	if err := r.ensureReader(ctx); err != nil {
 		return Object{}, err
 	}
+	defer r.objects.endWith(ctx)()
 	if _, err := io.WriteString(r.objects.in, name+"\n"); err != nil {
 		return Object{}, r.readerDied(ctx, name)
 	}
 	return r.answer(ctx, name, limit)
+}
+
+// endWith ends the process when ctx is cancelled, so that nobody waits for an
+// answer that does not come. The function that it returns calls that off.
+func (c *catFile) endWith(ctx context.Context) func() bool {
+	return context.AfterFunc(ctx, func() { c.cmd.Process.Kill() })
 }
 
 // ReadMany implements [Store]: all questions go out while the answers come
@@ -84,6 +102,7 @@ func (r *Repo) readRun(ctx context.Context, ids []OID, limit int64, each func(i 
 	if err := r.ensureReader(ctx); err != nil {
 		return 0, err
 	}
+	defer r.objects.endWith(ctx)()
 	asked := make(chan struct{})
 	go func(in io.Writer) {
 		defer close(asked)
@@ -98,6 +117,9 @@ func (r *Repo) readRun(ctx context.Context, ids []OID, limit int64, each func(i 
 	defer func() { <-asked }()
 	for i, id := range ids {
 		o, err := r.answer(ctx, string(id), limit)
+		if err == nil && o.ID != id {
+			err = missing(string(id))
+		}
 		if ctx.Err() != nil {
 			r.Close()
 			return i, fault.New(fault.Interrupted, "interrupted")
@@ -146,7 +168,7 @@ func (r *Repo) answer(ctx context.Context, name string, limit int64) (Object, er
 	}
 	if size > limit {
 		r.Close() // the rest would have to be read to be passed over
-		return Object{}, fault.New(fault.TooLarge, "object %.10s has %d bytes, over the limit of %d", words[0], size, limit)
+		return Object{}, fault.New(fault.ObjectTooLarge, "object %.10s has %d bytes, over the limit of %d", words[0], size, limit)
 	}
 	data := make([]byte, size+1)
 	if _, err := io.ReadFull(r.objects.out, data); err != nil {
@@ -177,7 +199,7 @@ func (r *Repo) readerDied(ctx context.Context, name string) error {
 // absent says why git has no object to give: it also calls an object missing
 // whose file is there, but damaged.
 func (r *Repo) absent(name string) error {
-	if len(name) == len(ZeroOID(r.algorithm)) {
+	if isOID(r.algorithm, OID(name)) {
 		if _, err := os.Lstat(filepath.Join(r.CommonDir, "objects", name[:2], name[2:])); err == nil {
 			return fault.New(fault.ObjectCorrupt, "object %.10s is damaged", name)
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -24,11 +23,10 @@ type git struct {
 // where it becomes a fault.
 type failure struct {
 	subcommand string
-	exit       int
 	stderr     string
 }
 
-// Error is the last of git's own lines, without its prefix.
+// Error is the first of git's lines that says what is fatal, without its prefix.
 func (f *failure) Error() string {
 	text := strings.TrimSpace(f.stderr)
 	if text == "" {
@@ -60,31 +58,55 @@ func firstFatal(text string) string {
 // run starts git and returns its standard output. An error is a *failure or
 // a fault GitMissing (VM111) or Interrupted (VM902).
 func (g git) run(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
-	var stderr bytes.Buffer
-	cmd := g.command(ctx, args...)
-	cmd.Env = append(cmd.Env, "LC_ALL=C", "LANGUAGE=C")
-	cmd.Stdin = stdin
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	return out, g.judge(ctx, cmd, err, stderr.String())
+	out, _, err := g.runWarned(ctx, stdin, args...)
+	return out, err
 }
 
 // runWarned is run, but also returns what git printed beside its answer.
-func (g git) runWarned(ctx context.Context, args ...string) (out []byte, warnings string, err error) {
+func (g git) runWarned(ctx context.Context, stdin io.Reader, args ...string) (out []byte, warnings string, err error) {
 	var stderr bytes.Buffer
-	cmd := g.command(ctx, args...)
-	cmd.Env = append(cmd.Env, "LC_ALL=C", "LANGUAGE=C")
+	cmd := g.parsed(ctx, args...)
+	cmd.Stdin = stdin
 	cmd.Stderr = &stderr
 	out, err = cmd.Output()
 	return out, stderr.String(), g.judge(ctx, cmd, err, stderr.String())
 }
 
-// talk starts a git that speaks with a remote: its messages and questions are
-// for the user, in the user's language.
+// runLimited is run for output that may be large: after limit bytes git is
+// stopped, and whole is false.
+func (g git) runLimited(ctx context.Context, limit int64, args ...string) (out []byte, whole bool, err error) {
+	var stderr tail
+	cmd := g.parsed(ctx, args...)
+	cmd.Stderr = &stderr
+	pipe, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, false, g.judge(ctx, cmd, err, "")
+	}
+	out, readErr := io.ReadAll(io.LimitReader(pipe, limit+1))
+	if readErr == nil && int64(len(out)) > limit {
+		cmd.Process.Kill()
+		cmd.Wait()
+		return nil, false, nil
+	}
+	err = cmd.Wait()
+	return out, true, g.judge(ctx, cmd, err, string(stderr.bytes))
+}
+
+// parsed is a command whose output this program reads: in the C locale.
+func (g git) parsed(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := g.command(ctx, args...)
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "LANGUAGE=C")
+	return cmd
+}
+
+// talk starts a git that speaks with a remote: its messages are for the user,
+// in the user's language. Questions for passwords go to the terminal by themselves.
 func (g git) talk(ctx context.Context, to io.Writer, args ...string) ([]byte, error) {
 	var stderr tail
 	cmd := g.command(ctx, args...)
-	cmd.Stdin = os.Stdin
 	cmd.Stderr = io.MultiWriter(&stderr, to)
 	out, err := cmd.Output()
 	return out, g.judge(ctx, cmd, err, string(stderr.bytes))
@@ -109,11 +131,11 @@ func (g git) judge(ctx context.Context, cmd *exec.Cmd, err error, stderr string)
 	case ctx.Err() != nil:
 		return fault.New(fault.Interrupted, "interrupted")
 	case errors.As(err, &exit):
-		return &failure{subcommand: subcommand(cmd.Args[1:]), exit: exit.ExitCode(), stderr: stderr}
+		return &failure{subcommand: subcommand(cmd.Args[1:]), stderr: stderr}
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, exec.ErrDot):
 		return fault.New(fault.GitMissing, "git cannot be started").Because(err)
 	}
-	return fault.New(fault.GitRefused, "git cannot be started").Because(err)
+	return fault.New(fault.GitRefused, "git cannot be run").Because(err)
 }
 
 // subcommand is the first word that is neither an option nor a -c value.

@@ -2,10 +2,12 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +92,24 @@ func ParseTree(algorithm string, data []byte) ([]TreeEntry, error) {
 	return entries, nil
 }
 
+// ReadTree reads a tree of a store by [ParseTree]. An object that is no tree is
+// a fault BadTree (VM504); the others are those of Read.
+func ReadTree(ctx context.Context, store Store, id OID, limit int64) ([]TreeEntry, error) {
+	o, err := store.Read(ctx, id, limit)
+	if err != nil {
+		return nil, err
+	}
+	return TreeOf(store.Algorithm(), o)
+}
+
+// TreeOf is [ParseTree] of an object that must be a tree.
+func TreeOf(algorithm string, o Object) ([]TreeEntry, error) {
+	if o.Type != TypeTree {
+		return nil, fault.New(fault.BadTree, "object %s is a %s where a folder is wanted", o.ID.Short(), o.Type)
+	}
+	return ParseTree(algorithm, o.Data)
+}
+
 // EncodeTree writes entries, which must be in order, as a tree's bytes.
 func EncodeTree(entries []TreeEntry) []byte {
 	var b bytes.Buffer
@@ -133,9 +153,16 @@ func (c Commit) Encode() []byte {
 	return b.Bytes()
 }
 
+// isOID tells whether id is a full object id under a hash algorithm.
+func isOID(algorithm string, id OID) bool {
+	return len(id) == 2*newHash(algorithm).Size() && strings.Trim(string(id), "0123456789abcdef") == ""
+}
+
 // ParseCommit reads a commit's bytes. Header lines after the committer, such
-// as a signature, are passed over. The fault is ObjectCorrupt (VM510).
-func ParseCommit(data []byte) (Commit, error) {
+// as a signature, are passed over. A tree or parent that is no full object id
+// is refused: git would read it as a revision, which can move. The fault is
+// ObjectCorrupt (VM510).
+func ParseCommit(algorithm string, data []byte) (Commit, error) {
 	var c Commit
 	head, message, ok := strings.Cut(string(data), "\n\n")
 	if !ok {
@@ -167,6 +194,9 @@ func ParseCommit(data []byte) (Commit, error) {
 	c.Committer, hasCommitter = next("committer")
 	if !found || !hasAuthor || !hasCommitter {
 		return c, fault.New(fault.ObjectCorrupt, "a commit lacks a line of its header")
+	}
+	if !isOID(algorithm, c.Tree) || slices.ContainsFunc(c.Parents, func(p OID) bool { return !isOID(algorithm, p) }) {
+		return c, fault.New(fault.ObjectCorrupt, "a commit names its tree or a parent by no object id")
 	}
 	return c, nil
 }

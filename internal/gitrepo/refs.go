@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,14 +24,16 @@ func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 // Refs returns the refs that match for-each-ref patterns, by full name.
 func (r *Repo) Refs(ctx context.Context, patterns ...string) (map[string]OID, error) {
 	args := append([]string{"for-each-ref", "--format=%(refname)%00%(objectname)"}, patterns...)
-	out, warnings, err := r.git.runWarned(ctx, args...)
-	if err != nil || strings.Contains(warnings, "broken ref") {
-		var f *failure
-		if err == nil || asFailure(err, &f) {
-			f = &failure{subcommand: "for-each-ref", stderr: warnings}
-			return nil, fault.New(fault.BadLedgerRef, "git cannot read %s", strings.Join(patterns, ", ")).With("ref", patterns[0]).Because(f)
-		}
+	out, warnings, err := r.git.runWarned(ctx, nil, args...)
+	unreadable := fault.New(fault.BadLedgerRef, "git cannot read %s", strings.Join(patterns, ", ")).With("ref", patterns[0])
+	var f *failure
+	switch {
+	case asFailure(err, &f):
+		return nil, unreadable.Because(f)
+	case err != nil:
 		return nil, err
+	case strings.Contains(warnings, "broken ref"):
+		return nil, unreadable.Because(&failure{subcommand: "for-each-ref", stderr: warnings})
 	}
 	refs := make(map[string]OID)
 	for line := range strings.Lines(string(out)) {
@@ -55,26 +58,31 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	if err == nil {
 		return nil
 	}
-	return r.swapFault(ctx, name, new, old, err)
+	// An interruption must not keep us from seeing what was done.
+	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
 }
 
 // swapFault says why a transaction failed, by the state of the ref and of its
 // lock rather than by git's words. The ref decides: when it is at new, the
 // transaction was done before its process ended.
 func (r *Repo) swapFault(ctx context.Context, name string, new, old OID, err error) error {
+	now, readErr := r.Ref(ctx, name)
+	if readErr == nil && now == new && new != old {
+		return nil
+	}
 	var f *failure
 	if !asFailure(err, &f) {
 		return err
 	}
-	now, readErr := r.Ref(ctx, name)
-	switch {
-	case readErr == nil && now == new && new != old:
-		return nil
-	case readErr == nil && now != old:
+	if readErr == nil && now != old {
 		return fault.New(fault.LostRace, "%s was moved by another process", name).Because(f)
 	}
-	if lock := r.lockOf(name); lock != "" || f.says("File exists") {
-		return fault.New(fault.RefLocked, "%s is locked", name).With("lock", lock).Because(f)
+	locked := fault.New(fault.RefLocked, "%s is locked", name).Because(f)
+	if lock := r.lockOf(name); lock != "" {
+		return locked.With("lock", lock)
+	}
+	if f.says("File exists") {
+		return locked
 	}
 	return r.writeFault(err, name+" cannot be moved")
 }
@@ -87,4 +95,25 @@ func (r *Repo) lockOf(name string) string {
 		}
 	}
 	return ""
+}
+
+// Fetch fetches one ref of a remote into a ref here, checked by git as it
+// comes in, and touches nothing else. The fault is RemoteFailed (VM701).
+func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to string) error {
+	_, err := r.git.talk(ctx, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
+		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
+	if err != nil {
+		return remoteFault(err, remote, "the ledger cannot be fetched from %s")
+	}
+	return nil
+}
+
+// Push pushes one ref, without force. The fault is PushFailed (VM702).
+func (r *Repo) Push(ctx context.Context, messages io.Writer, remote, ref string) error {
+	_, err := r.git.talk(ctx, messages, "push", "--quiet", "--end-of-options", remote, ref+":"+ref)
+	var f *failure
+	if asFailure(err, &f) {
+		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
+	}
+	return err
 }

@@ -29,27 +29,6 @@ func (r *Repo) LsRemote(ctx context.Context, messages io.Writer, remote string, 
 	return found, nil
 }
 
-// Fetch fetches one ref of a remote into a ref here, checked by git as it
-// comes in, and touches nothing else. The fault is RemoteFailed (VM701).
-func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to string) error {
-	_, err := r.git.talk(ctx, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
-		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
-	if err != nil {
-		return remoteFault(err, remote, "the ledger cannot be fetched from %s")
-	}
-	return nil
-}
-
-// Push pushes one ref, without force. The fault is PushFailed (VM702).
-func (r *Repo) Push(ctx context.Context, messages io.Writer, remote, ref string) error {
-	_, err := r.git.talk(ctx, messages, "push", "--quiet", "--end-of-options", remote, ref+":"+ref)
-	var f *failure
-	if asFailure(err, &f) {
-		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
-	}
-	return err
-}
-
 func remoteFault(err error, remote, format string) error {
 	var f *failure
 	if !asFailure(err, &f) {

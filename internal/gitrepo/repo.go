@@ -25,9 +25,10 @@ import (
 type Store interface {
 	// Algorithm is the hash of object ids, "sha1" or "sha256".
 	Algorithm() string
-	// Read returns the object that name means, of at most limit bytes. The
-	// faults are ObjectMissing (VM509), ObjectCorrupt (VM510), TooLarge (VM202).
-	Read(ctx context.Context, name string, limit int64) (Object, error)
+	// Read returns the object with a full id, of at most limit bytes. The
+	// faults are ObjectMissing (VM509), ObjectCorrupt (VM510) and
+	// ObjectTooLarge (VM517).
+	Read(ctx context.Context, id OID, limit int64) (Object, error)
 	// ReadMany reads objects in order and calls each with its index. What
 	// Read would fail with is passed as the error; each returns an error to
 	// stop.

@@ -29,35 +29,35 @@ func (q Query) Matches(r *receipt.Receipt) bool {
 	if q.Kind != "" && r.Kind != q.Kind || q.Component != "" && r.Component != q.Component {
 		return false
 	}
-	texts := Texts(r)
+	all := texts(r)
 	for _, w := range q.Words {
 		word := fold(w)
-		if !slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(t, word) }) {
+		if !slices.ContainsFunc(all, func(t string) bool { return strings.Contains(t, word) }) {
 			return false
 		}
 	}
 	return true
 }
 
-// Texts are the searchable texts of a receipt, case-folded: component,
+// texts are the searchable texts of a receipt, case-folded: component,
 // version, kind, note, names of subjects and evidence, labels, recorder, ref,
 // commit, and the texts of the kind's body.
-func Texts(r *receipt.Receipt) []string {
-	texts := []string{string(r.Kind), r.Component, r.Version, r.Note, r.Recorder.Name, r.Recorder.Email, r.Ref, r.Commit.Hex(), r.ChainRef}
+func texts(r *receipt.Receipt) []string {
+	list := []string{string(r.Kind), r.Component, r.Version, r.Note, r.Recorder.Name, r.Recorder.Email, r.Ref, r.Commit.Hex(), r.ChainRef}
 	for _, s := range r.Subjects {
-		texts = append(texts, s.Name, s.SHA256.String())
+		list = append(list, s.Name, s.SHA256.String())
 	}
 	for _, e := range r.Evidence {
-		texts = append(texts, e.Name)
+		list = append(list, e.Name)
 	}
 	for name, value := range r.Labels {
-		texts = append(texts, name+"="+value)
+		list = append(list, name+"="+value)
 	}
-	texts = append(texts, bodyTexts(r)...)
-	for i, t := range texts {
-		texts[i] = fold(t)
+	list = append(list, bodyTexts(r)...)
+	for i, t := range list {
+		list[i] = fold(t)
 	}
-	return texts
+	return list
 }
 
 func bodyTexts(r *receipt.Receipt) []string {

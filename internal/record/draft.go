@@ -1,7 +1,6 @@
 package record
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -90,15 +89,8 @@ func prepare(ctx context.Context, p Place, q Request, ask consulted) (*draft, er
 	return d, err
 }
 
-// bind makes the receipt one of the ledger l, which is nil where there is none.
-func (d *draft) bind(ctx context.Context, p Place, l *ledger.Ledger, q Request) error {
-	if l == nil {
-		return fault.New(fault.NoLedger, "this repository has no ledger at %s", p.Ref)
-	}
-	return d.bindTo(ctx, l, q)
-}
-
-func (d *draft) bindTo(ctx context.Context, l *ledger.Ledger, q Request) error {
+// bind makes the receipt one of the ledger l, and settles its bytes.
+func (d *draft) bind(ctx context.Context, l *ledger.Ledger, q Request) error {
 	genesis, err := l.Genesis(ctx)
 	if err != nil {
 		return err
@@ -118,8 +110,10 @@ func (d *draft) bindTo(ctx context.Context, l *ledger.Ledger, q Request) error {
 
 // refuseSecrets looks through everything that would be kept for ever.
 func (d *draft) refuseSecrets() error {
-	if what := findSecret(d.bytes); what != "" {
-		return fault.New(fault.Secret, "the receipt has what looks like %s", what)
+	for _, text := range texts(d.bytes) {
+		if what := findSecret([]byte(text)); what != "" {
+			return fault.New(fault.Secret, "the receipt has what looks like %s", what)
+		}
 	}
 	for _, data := range d.stored {
 		if what := findSecret(data); what != "" {
@@ -141,12 +135,13 @@ func (d *draft) evidenceName(data []byte) string {
 
 // known looks for what --once must not record again: a receipt of the same
 // kind, component, version, subjects and commit.
-func (d *draft) known(ctx context.Context, l *ledger.Ledger, q Request) (*ledger.Entry, error) {
+func (d *draft) known(ctx context.Context, p Place, l *ledger.Ledger, q Request) (*ledger.Entry, error) {
 	if !q.Once {
 		return nil, nil
 	}
 	var found *ledger.Entry
 	err := l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
+		p.Working()
 		if found == nil && len(e.Problems()) == 0 && e.BelongsTo(d.receipt.Ledger) == nil && d.sameAs(e.Receipt) {
 			found = e
 		}
@@ -188,7 +183,7 @@ func links(ctx context.Context, l *ledger.Ledger, texts []string) ([]receipt.Lin
 		if !ok || !slices.Contains(receipt.Rels(), rel) {
 			return nil, fault.New(fault.BadOperand, "%.80q is not a link of the form %s=ID", text, strings.Join(receipt.Rels(), "|"))
 		}
-		e, err := One(ctx, l, prefix)
+		e, err := l.One(ctx, prefix)
 		if err != nil {
 			return nil, err
 		}
@@ -198,25 +193,6 @@ func links(ctx context.Context, l *ledger.Ledger, texts []string) ([]receipt.Lin
 		}
 	}
 	return list, nil
-}
-
-// One is the entry whose id begins with a prefix. The faults are BadOperand
-// (VM113), NoReceipt (VM506) and Ambiguous (VM103).
-func One(ctx context.Context, l *ledger.Ledger, prefix string) (*ledger.Entry, error) {
-	found, err := l.Find(ctx, prefix)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(found) == 0:
-		return nil, fault.New(fault.NoReceipt, "no receipt has an id that begins with %s", prefix)
-	case len(found) > 1:
-		var ids bytes.Buffer
-		for _, e := range found {
-			ids.WriteString(" " + e.ID.String()[:16])
-		}
-		return nil, fault.New(fault.Ambiguous, "%s means %d receipts:%s", prefix, len(found), ids.String())
-	}
-	return found[0], nil
 }
 
 // when reads --at.

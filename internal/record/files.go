@@ -19,20 +19,30 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// HashFile is the SHA-256 and the size of a regular file. The faults are
-// NoFile (VM106), NotAFile (VM107) and ReadFailed (VM114).
-func HashFile(path string) (receipt.Digest, int64, error) {
+// HashFile is the SHA-256 and the size of a regular file. working is called
+// now and then, since a file may be large. The faults are NoFile (VM106),
+// NotAFile (VM107), ReadFailed (VM114) and Interrupted (VM902).
+func HashFile(ctx context.Context, path string, working func()) (receipt.Digest, int64, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return receipt.Digest{}, 0, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
-		return receipt.Digest{}, 0, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(err)
+	h, total, part := sha256.New(), int64(0), make([]byte, 1<<20)
+	for {
+		n, err := f.Read(part)
+		h.Write(part[:n])
+		total += int64(n)
+		working()
+		switch {
+		case ctx.Err() != nil:
+			return receipt.Digest{}, 0, fault.New(fault.Interrupted, "interrupted")
+		case err == io.EOF:
+			return receipt.Digest(h.Sum(nil)), total, nil
+		case err != nil:
+			return receipt.Digest{}, 0, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(err)
+		}
 	}
-	return receipt.Digest(h.Sum(nil)), n, nil
 }
 
 // openRegular opens a file, and nothing that is none: not a folder, a device
@@ -57,16 +67,19 @@ func openRegular(path string) (*os.File, error) {
 
 // subjects settles what was shipped: files, hashes of files that are
 // elsewhere, and images.
-func (d *draft) subjects(_ context.Context, _ Place, q Request) error {
+func (d *draft) subjects(ctx context.Context, p Place, q Request) error {
+	files := make([]shipped, 0, len(q.Artifacts))
 	for _, path := range q.Artifacts {
-		digest, size, err := HashFile(path)
+		digest, size, err := HashFile(ctx, path, p.Working)
 		if err != nil {
 			return err
 		}
-		d.subject(receipt.Subject{Name: filepath.Base(path), SHA256: digest, Size: &size})
+		s := receipt.Subject{Name: filepath.Base(path), SHA256: digest, Size: &size}
+		files = append(files, shipped{path, s})
+		d.subject(s)
 	}
 	for _, text := range q.Digests {
-		if err := d.digest(text, q); err != nil {
+		if err := d.digest(ctx, p, text, files, q); err != nil {
 			return err
 		}
 	}
@@ -84,6 +97,12 @@ func (d *draft) subjects(_ context.Context, _ Place, q Request) error {
 	return nil
 }
 
+// shipped is an artifact and where it was read.
+type shipped struct {
+	path    string
+	subject receipt.Subject
+}
+
 // subject adds a subject unless the same is there.
 func (d *draft) subject(s receipt.Subject) {
 	same := func(t receipt.Subject) bool { return t.Name == s.Name && t.SHA256 == s.SHA256 }
@@ -92,35 +111,46 @@ func (d *draft) subject(s receipt.Subject) {
 	}
 }
 
-// digest reads --sha256 HEX[=NAME]. Beside an artifact of that name, or the
-// only artifact, it is what the file must have. Without either it is the hash
-// of a file that is elsewhere, named after an evidence file that has it, else
-// by the hash itself.
-func (d *draft) digest(text string, q Request) error {
+// digest reads --sha256 HEX[=NAME]. Beside artifacts it is what the one of
+// that name must have, or without a name, what one of them must have. Else it
+// is the hash of a file that is elsewhere, named after an evidence file that
+// has it, or by the hash itself.
+func (d *draft) digest(ctx context.Context, p Place, text string, files []shipped, q Request) error {
 	hex, name, named := strings.Cut(text, "=")
 	digest, err := receipt.ParseDigest(hex)
 	if err != nil {
 		return err
 	}
-	for i, s := range d.receipt.Subjects[:min(len(q.Artifacts), len(d.receipt.Subjects))] {
-		meant := named && s.Name == name || !named && len(q.Artifacts) == 1
-		if meant && s.SHA256 != digest {
-			return fault.New(fault.DigestMismatch, "%s has the SHA-256 %s, not %s", q.Artifacts[i], s.SHA256, digest).With("path", q.Artifacts[i])
-		}
-		if meant || !named && s.SHA256 == digest {
-			return nil
-		}
+	meant := slices.DeleteFunc(slices.Clone(files), func(f shipped) bool { return named && f.subject.Name != name })
+	switch {
+	case slices.ContainsFunc(meant, func(f shipped) bool { return f.subject.SHA256 == digest }):
+		return nil
+	case len(meant) == 1:
+		return fault.New(fault.DigestMismatch, "%s has the SHA-256 %s, not %s", meant[0].path, meant[0].subject.SHA256, digest).With("path", meant[0].path)
+	case len(meant) > 1:
+		return fault.New(fault.DigestMismatch, "none of the %d artifacts has the SHA-256 %s", len(meant), digest)
 	}
 	if !named {
-		name = "sha256:" + digest.String()
-		for _, path := range q.Evidence {
-			if sum, _, err := HashFile(path); err == nil && sum == digest {
-				name = filepath.Base(path)
-			}
+		if name, err = nameless(ctx, p, digest, q); err != nil {
+			return err
 		}
 	}
 	d.subject(receipt.Subject{Name: name, SHA256: digest})
 	return nil
+}
+
+// nameless is the name of a subject of which only the hash was said.
+func nameless(ctx context.Context, p Place, digest receipt.Digest, q Request) (string, error) {
+	for _, path := range q.Evidence {
+		sum, _, err := HashFile(ctx, path, p.Working)
+		if err != nil {
+			return "", err
+		}
+		if sum == digest {
+			return filepath.Base(path), nil
+		}
+	}
+	return "sha256:" + digest.String(), nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -131,12 +161,15 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
+// maxStored leaves half of the files that a receipt's folder may hold to proofs.
+const maxStored = ledger.MaxFiles / 2
+
 // evidence settles what supports the receipt. Files within the limits lie in
 // the ledger; of larger ones only the hash is kept, and that is said.
-func (d *draft) evidence(_ context.Context, _ Place, q Request) error {
+func (d *draft) evidence(ctx context.Context, p Place, q Request) error {
 	total := int64(0)
 	for _, path := range q.Evidence {
-		digest, size, err := HashFile(path)
+		digest, size, err := HashFile(ctx, path, p.Working)
 		if err != nil {
 			return err
 		}
@@ -144,7 +177,7 @@ func (d *draft) evidence(_ context.Context, _ Place, q Request) error {
 		if slices.ContainsFunc(d.receipt.Evidence, func(o receipt.Evidence) bool { return o.Name == e.Name && o.SHA256 == digest }) {
 			continue
 		}
-		e.Stored = size <= ledger.MaxEvidence && total+size <= ledger.MaxFolderEvidence && len(d.stored) < ledger.MaxFiles/2
+		e.Stored = size <= ledger.MaxEvidence && total+size <= ledger.MaxFolderEvidence && len(d.stored) < maxStored
 		if e.Stored {
 			data, err := readExactly(path, digest, size)
 			if err != nil {
@@ -154,7 +187,7 @@ func (d *draft) evidence(_ context.Context, _ Place, q Request) error {
 			total += size
 			d.stored = append(d.stored, data)
 		} else {
-			d.remark(fmt.Sprintf("evidence %s has %d bytes: recorded by its hash only, keep the file", e.Name, size))
+			d.remark(fmt.Sprintf("evidence %s (%d bytes) is beyond the limits for what is stored: recorded by its hash only, keep the file", e.Name, size))
 		}
 		d.receipt.Evidence = append(d.receipt.Evidence, e)
 	}

@@ -41,7 +41,9 @@ type Place struct {
 	Repo    *gitrepo.Repo
 	Ref     string
 	Now     time.Time
-	Partial bool // the clone lacks objects that its remote has
+	Partial bool       // the clone lacks objects that its remote has
+	Ledger  receipt.ID // the genesis that the ledger must have; zero when nobody said
+	Working func()     // called now and then during what may take long
 }
 
 // Outcome says what was recorded.
@@ -71,10 +73,14 @@ func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 	}
 	out := &Outcome{Remarks: d.remarks}
 	result, err := ledger.Update(ctx, p.Repo, p.Ref, func(l *ledger.Ledger) (*ledger.Change, error) {
-		if err := d.bind(ctx, p, l, q); err != nil {
+		if l == nil {
+			return nil, fault.New(fault.NoLedger, "this repository has no ledger at %s", p.Ref)
+		}
+		l.Pin(p.Ledger)
+		if err := d.bind(ctx, l, q); err != nil {
 			return nil, err
 		}
-		if known, err := d.known(ctx, l, q); known != nil || err != nil {
+		if known, err := d.known(ctx, p, l, q); known != nil || err != nil {
 			out.exists(known)
 			return nil, err
 		}
@@ -103,7 +109,8 @@ func Preview(ctx context.Context, p Place, q Request) ([]byte, []string, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	err = d.bindTo(ctx, l, q)
+	l.Pin(p.Ledger)
+	err = d.bind(ctx, l, q)
 	return d.bytes, d.remarks, err
 }
 

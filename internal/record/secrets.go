@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/json"
 	"regexp"
 )
 
@@ -37,4 +38,30 @@ func findSecret(b []byte) string {
 		}
 	}
 	return ""
+}
+
+// texts are all texts of a JSON object, as they are without JSON's escapes: in
+// those a letter stands before what follows a line break.
+func texts(object []byte) []string {
+	var value any
+	if json.Unmarshal(object, &value) != nil {
+		return []string{string(object)}
+	}
+	return appendTexts(nil, value)
+}
+
+func appendTexts(list []string, value any) []string {
+	switch v := value.(type) {
+	case string:
+		list = append(list, v)
+	case []any:
+		for _, item := range v {
+			list = appendTexts(list, item)
+		}
+	case map[string]any:
+		for name, item := range v {
+			list = appendTexts(append(list, name), item)
+		}
+	}
+	return list
 }

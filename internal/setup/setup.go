@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type Request struct {
 	Name     string    // of a new ledger; "" is the repository's own
 	Remote   string    // the remote whose ledger to take; "" is any that has one
 	Offline  bool      // ask no remote
+	Progress func()    // called for each receipt of a remote's ledger that is judged
 }
 
 // The ways in which a repository came by its ledger.
@@ -45,18 +47,28 @@ type Outcome struct {
 	Name   string
 	Head   gitrepo.OID
 	Remote string // where it was fetched from
+	Remark string // what the user should know of it
 }
 
-// TrackingRef is where a remote's ledger is fetched to, for a ref below refs/vaultmesh/.
-func TrackingRef(remote string) string { return "refs/vaultmesh-remotes/" + remote + "/ledger" }
+// TrackingRef is where git fetches a remote's ref for the ledger to.
+func TrackingRef(remote, ref string) string {
+	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		return "refs/remotes/" + remote + "/" + branch
+	}
+	return "refs/vaultmesh-remotes/" + remote + "/" + strings.TrimPrefix(ref, "refs/vaultmesh/")
+}
 
 // Ledger makes sure that there is a ledger. The faults are RemoteFailed
 // (VM701) when a remote that might have one cannot be asked, OtherLedger
 // (VM516) when several have one and none is the default, Invalid (VM512) when
 // a remote's ledger does not hold, and those of [ledger.Update].
 func Ledger(ctx context.Context, q Request) (*Outcome, error) {
+	if q.Remote != "" && !slices.Contains(q.Config.Remotes, q.Remote) {
+		return nil, fault.New(fault.BadOperand, "%.80q is not the name of a remote", q.Remote).With("command", "init")
+	}
 	l, err := ledger.Open(ctx, q.Repo, q.Config.Ref)
 	if err == nil {
+		l.Pin(q.Config.Ledger)
 		return outcome(ctx, l, Exists, "")
 	}
 	if !fault.Has(err, fault.NoLedger) {
@@ -80,46 +92,66 @@ func outcome(ctx context.Context, l *ledger.Ledger, status, remote string) (*Out
 	return &Outcome{Status: status, Ledger: g.ID, Name: g.Receipt.Genesis.Name, Head: l.Head, Remote: remote}, nil
 }
 
-// findRemote is the remote whose ledger to take, "" when none has one.
+// findRemote is the remote whose ledger to take, "" when none has one. The
+// default remote is asked first, and where it has one, no other is.
 func (q Request) findRemote(ctx context.Context) (string, error) {
 	if q.Offline {
 		return "", nil
 	}
-	remotes := q.Config.Remotes
-	if q.Remote != "" {
-		remotes = []string{q.Remote}
-	}
-	var have []string
-	for _, r := range remotes {
+	have := map[string]gitrepo.OID{}
+	for _, r := range q.candidates() {
 		refs, err := q.Repo.LsRemote(ctx, q.Messages, r, q.Config.Ref)
 		if err != nil {
 			return "", err
 		}
-		if refs[q.Config.Ref] != "" {
-			have = append(have, r)
+		head := refs[q.Config.Ref]
+		if head != "" && r == q.Config.DefaultRemote() {
+			return r, nil
+		}
+		if head != "" {
+			have[r] = head
 		}
 	}
-	preferred := q.Config.DefaultRemote()
+	names := slices.Sorted(maps.Keys(have))
+	heads := slices.Collect(maps.Values(have))
+	slices.Sort(heads)
 	switch {
-	case slices.Contains(have, preferred):
-		return preferred, nil
-	case len(have) == 1:
-		return have[0], nil
-	case len(have) > 1:
-		return "", fault.New(fault.OtherLedger, "the remotes %s each have a ledger, and none of them is the default", strings.Join(have, ", "))
-	case q.Remote != "":
+	case len(names) == 0 && q.Remote != "":
 		return "", fault.New(fault.NoLedger, "the remote %s has no ledger at %s", q.Remote, q.Config.Ref)
+	case len(names) == 0:
+		return "", nil
+	case len(slices.Compact(heads)) > 1:
+		return "", fault.New(fault.OtherLedger, "the remotes %s each have a ledger, these differ, and none of them is the default", strings.Join(names, ", "))
 	}
-	return "", nil
+	return names[0], nil
 }
 
-// take makes a remote's ledger this repository's own, after it was judged.
+// candidates are the remotes to ask, the default one first.
+func (q Request) candidates() []string {
+	if q.Remote != "" {
+		return []string{q.Remote}
+	}
+	first := q.Config.DefaultRemote()
+	rest := slices.DeleteFunc(slices.Clone(q.Config.Remotes), func(r string) bool { return r == first })
+	if first == "" {
+		return rest
+	}
+	return append([]string{first}, rest...)
+}
+
+// take makes a remote's ledger this repository's own, after it was judged:
+// what is taken is the head that was judged, wherever the ref goes meanwhile.
 func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
-	tracking := TrackingRef(remote)
+	tracking := TrackingRef(remote, q.Config.Ref)
 	if err := q.Repo.Fetch(ctx, q.Messages, remote, q.Config.Ref, tracking); err != nil {
 		return nil, err
 	}
-	report, err := verify.Ledger(ctx, q.Repo, tracking, func() {})
+	l, err := ledger.Open(ctx, q.Repo, tracking)
+	if err != nil {
+		return nil, err
+	}
+	l.Pin(q.Config.Ledger)
+	report, err := verify.Opened(ctx, q.Repo, l, q.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -127,18 +159,22 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 		return nil, fault.New(fault.Invalid, "the ledger of %s does not hold, and is not taken", remote).
 			Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
 	}
-	head, err := q.Repo.Ref(ctx, tracking)
+	out, err := outcome(ctx, l, Fetched, remote)
 	if err != nil {
 		return nil, err
 	}
-	if err := q.Repo.UpdateRef(ctx, q.Config.Ref, head, ""); err != nil && !fault.Has(err, fault.LostRace) {
-		return nil, err
+	if report.Verdict == verify.Incomplete {
+		out.Remark = "not all of this ledger could be judged here; see git vaultmesh verify --all"
 	}
-	l, err := ledger.Open(ctx, q.Repo, q.Config.Ref)
+	err = q.Repo.UpdateRef(ctx, q.Config.Ref, l.Head, "")
+	if !fault.Has(err, fault.LostRace) {
+		return out, err
+	}
+	other, err := ledger.Open(ctx, q.Repo, q.Config.Ref)
 	if err != nil {
 		return nil, err
 	}
-	return outcome(ctx, l, Fetched, remote)
+	return outcome(ctx, other, Exists, "")
 }
 
 // begin writes the genesis receipt, unless another process is quicker.
@@ -173,6 +209,7 @@ func (q Request) begin(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.Pin(q.Config.Ledger)
 	status := Created
 	if result.Added == 0 {
 		status = Exists
@@ -211,15 +248,21 @@ type Setting struct {
 	Value string `json:"value"`
 }
 
-// Settings are the lines with which git fetches ledgers and shows notes, less
-// those that are there. None of them makes git push anything.
-func Settings(c gitrepo.Config, cfg config.Config) []Setting {
+// Settings are the lines with which git fetches ledgers and shows notes, and
+// the one that pins the ledger's id, less those that are there. None of them
+// makes git push anything. A ledger on a branch is fetched as branches are.
+func Settings(c gitrepo.Config, cfg config.Config, id receipt.ID) []Setting {
 	var wanted []Setting
 	for _, remote := range cfg.Remotes {
-		wanted = append(wanted, Setting{"remote." + remote + ".fetch", "+refs/vaultmesh/*:refs/vaultmesh-remotes/" + remote + "/*"})
+		if strings.HasPrefix(cfg.Ref, "refs/vaultmesh/") {
+			wanted = append(wanted, Setting{"remote." + remote + ".fetch", "+refs/vaultmesh/*:refs/vaultmesh-remotes/" + remote + "/*"})
+		}
 	}
 	// A glob, because git log warns about a plain name as long as there are no notes.
 	wanted = append(wanted, Setting{"notes.displayRef", "refs/notes/vaultmesh*"})
+	if cfg.Ledger.IsZero() {
+		wanted = append(wanted, Setting{"vaultmesh.ledger", id.String()})
+	}
 	return slices.DeleteFunc(wanted, func(s Setting) bool {
 		name := s.Name
 		if name == "notes.displayRef" {

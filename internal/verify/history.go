@@ -15,13 +15,13 @@ import (
 // parents hold the genesis and nothing else. Commits are read as they are
 // stored: grafts and replaced objects change nothing here.
 func (t *tally) history(ctx context.Context, store gitrepo.Store, l *ledger.Ledger) error {
-	h := &history{ctx: ctx, store: store, tally: t, trees: make(map[gitrepo.OID][]gitrepo.TreeEntry), commits: make(map[gitrepo.OID]gitrepo.Commit)}
+	h := &history{store: store, tally: t, trees: make(map[gitrepo.OID][]gitrepo.TreeEntry), commits: make(map[gitrepo.OID]gitrepo.Commit)}
 	todo := []gitrepo.OID{l.Head}
 	seen := map[gitrepo.OID]bool{l.Head: true}
 	for len(todo) > 0 {
 		id := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		parents, err := h.commit(l, id)
+		parents, err := h.commit(ctx, l, id)
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,6 @@ func (t *tally) history(ctx context.Context, store gitrepo.Store, l *ledger.Ledg
 }
 
 type history struct {
-	ctx     context.Context
 	store   gitrepo.Store
 	tally   *tally
 	trees   map[gitrepo.OID][]gitrepo.TreeEntry
@@ -52,9 +51,9 @@ func (h *history) fail(path string, err error) {
 }
 
 // commit judges one commit and returns those of its parents that can be read.
-func (h *history) commit(l *ledger.Ledger, id gitrepo.OID) ([]gitrepo.OID, error) {
+func (h *history) commit(ctx context.Context, l *ledger.Ledger, id gitrepo.OID) ([]gitrepo.OID, error) {
 	h.tally.checked(ledger.StepHistory)
-	c, ok, err := h.readCommit(id)
+	c, ok, err := h.readCommit(ctx, id)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -63,11 +62,11 @@ func (h *history) commit(l *ledger.Ledger, id gitrepo.OID) ([]gitrepo.OID, error
 		h.fail(string(id), fault.New(fault.BadTree, "commit %s has %d parents; a merge has two", id.Short(), len(c.Parents)))
 	}
 	if len(c.Parents) == 0 {
-		return nil, h.root(l, id)
+		return nil, h.root(ctx, l, id)
 	}
 	var readable []gitrepo.OID
 	for _, parent := range c.Parents {
-		p, ok, err := h.readCommit(parent)
+		p, ok, err := h.readCommit(ctx, parent)
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +74,7 @@ func (h *history) commit(l *ledger.Ledger, id gitrepo.OID) ([]gitrepo.OID, error
 			continue
 		}
 		readable = append(readable, parent)
-		if err := h.contains(id, nil, p.Tree, c.Tree); err != nil {
+		if err := h.contains(ctx, id, nil, p.Tree, c.Tree); err != nil {
 			return nil, err
 		}
 	}
@@ -84,17 +83,17 @@ func (h *history) commit(l *ledger.Ledger, id gitrepo.OID) ([]gitrepo.OID, error
 
 // readCommit reads a commit, from what is kept of the one before if it is
 // there. It is false when the commit cannot be read, which is then reported.
-func (h *history) readCommit(id gitrepo.OID) (gitrepo.Commit, bool, error) {
+func (h *history) readCommit(ctx context.Context, id gitrepo.OID) (gitrepo.Commit, bool, error) {
 	if c, ok := h.commits[id]; ok {
 		return c, true, nil
 	}
-	o, err := h.store.Read(h.ctx, string(id), gitrepo.MaxCommit)
+	o, err := h.store.Read(ctx, id, gitrepo.MaxCommit)
 	if err == nil && o.Type != gitrepo.TypeCommit {
 		err = fault.New(fault.BadTree, "object %s is a %s where a commit is wanted", id.Short(), o.Type)
 	}
 	var c gitrepo.Commit
 	if err == nil {
-		c, err = gitrepo.ParseCommit(o.Data)
+		c, err = gitrepo.ParseCommit(h.store.Algorithm(), o.Data)
 	}
 	if err == nil {
 		h.commits[id] = c
@@ -103,12 +102,12 @@ func (h *history) readCommit(id gitrepo.OID) (gitrepo.Commit, bool, error) {
 }
 
 // root judges a commit without parents.
-func (h *history) root(l *ledger.Ledger, id gitrepo.OID) error {
-	first, err := ledger.OpenCommit(h.ctx, h.store, l.Ref, id)
+func (h *history) root(ctx context.Context, l *ledger.Ledger, id gitrepo.OID) error {
+	first, err := ledger.OpenCommit(ctx, h.store, l.Ref, id)
 	if err != nil {
 		return h.report(string(id), err)
 	}
-	n, err := first.Count(h.ctx)
+	n, err := first.Count(ctx, func(int) {})
 	if err != nil {
 		return h.report(string(id), err)
 	}
@@ -116,11 +115,11 @@ func (h *history) root(l *ledger.Ledger, id gitrepo.OID) error {
 		h.fail(string(id), fault.New(fault.BadTree, "the first commit %s holds %d receipts, not the genesis alone", id.Short(), n))
 		return nil
 	}
-	genesis, err := first.Genesis(h.ctx)
+	genesis, err := first.Genesis(ctx)
 	if err != nil {
 		return h.report(string(id), err)
 	}
-	ours, err := l.Genesis(h.ctx)
+	ours, err := l.Genesis(ctx)
 	if err == nil && ours.ID != genesis.ID {
 		h.fail(string(id), fault.New(fault.BadTree, "the first commit %s holds the genesis of the ledger %s", id.Short(), genesis.ID.Short()))
 	}
@@ -133,22 +132,22 @@ const maxDepth = 6
 
 // contains judges that the tree new has all that old has, unchanged. Trees
 // that are equal are not opened.
-func (h *history) contains(commit gitrepo.OID, path []string, old, new gitrepo.OID) error {
+func (h *history) contains(ctx context.Context, commit gitrepo.OID, path []string, old, new gitrepo.OID) error {
 	if old == new {
 		return nil
 	}
-	before, ok, err := h.readTree(path, old)
+	before, ok, err := h.readTree(ctx, path, old)
 	if err != nil || !ok {
 		return err
 	}
-	after, ok, err := h.readTree(path, new)
+	after, ok, err := h.readTree(ctx, path, new)
 	if err != nil || !ok {
 		return err
 	}
 	for _, c := range missing(before, after) {
 		here := append(slices.Clone(path), c.old.Name)
 		if c.new.Mode == gitrepo.ModeTree && c.old.Mode == gitrepo.ModeTree && len(here) < maxDepth {
-			if err := h.contains(commit, here, c.old.ID, c.new.ID); err != nil {
+			if err := h.contains(ctx, commit, here, c.old.ID, c.new.ID); err != nil {
 				return err
 			}
 			continue
@@ -184,18 +183,11 @@ func missing(before, after []gitrepo.TreeEntry) []changed {
 	return list
 }
 
-func (h *history) readTree(path []string, id gitrepo.OID) ([]gitrepo.TreeEntry, bool, error) {
+func (h *history) readTree(ctx context.Context, path []string, id gitrepo.OID) ([]gitrepo.TreeEntry, bool, error) {
 	if entries, ok := h.trees[id]; ok {
 		return entries, true, nil
 	}
-	o, err := h.store.Read(h.ctx, string(id), ledger.MaxTree)
-	if err == nil && o.Type != gitrepo.TypeTree {
-		err = fault.New(fault.BadTree, "%s is a %s where a folder is wanted", strings.Join(path, "/"), o.Type)
-	}
-	var entries []gitrepo.TreeEntry
-	if err == nil {
-		entries, err = gitrepo.ParseTree(h.store.Algorithm(), o.Data)
-	}
+	entries, err := gitrepo.ReadTree(ctx, h.store, id, ledger.MaxTree)
 	if err != nil {
 		return nil, false, h.report(strings.Join(path, "/"), err)
 	}

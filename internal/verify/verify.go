@@ -13,6 +13,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // Status is the outcome of one step.
@@ -56,24 +57,32 @@ type Report struct {
 const maxProblems = 100
 
 // Ledger judges everything that a ref holds: each entry, each file, and the
-// history back to genesis. progress is called for each receipt. The error is
+// history back to genesis, which must be the pinned one unless that is zero. progress is called for each receipt. The error is
 // NoLedger (VM501), Interrupted (VM902) or one of git's; what is wrong with
 // the ledger is in the report.
-func Ledger(ctx context.Context, repo *gitrepo.Repo, ref string, progress func()) (*Report, error) {
-	t := newTally()
+func Ledger(ctx context.Context, repo *gitrepo.Repo, ref string, pinned receipt.ID, progress func()) (*Report, error) {
 	l, err := ledger.Open(ctx, repo, ref)
 	switch {
-	case fault.Has(err, fault.BadLedgerRef), fault.Has(err, fault.ObjectMissing), fault.Has(err, fault.ObjectCorrupt), fault.Has(err, fault.TooLarge):
+	case fault.Has(err, fault.BadLedgerRef), ledger.Unreadable(err):
+		t := newTally()
 		t.problem(ledger.Problem{Step: ledger.StepHead, Path: ref, Err: err})
 		return t.report("", ledger.Steps()[1:]...), nil
 	case err != nil:
 		return nil, err
 	}
+	l.Pin(pinned)
+	return Opened(ctx, repo, l, progress)
+}
+
+// Opened is [Ledger] for a ledger that is open: what is judged is what the
+// caller holds, wherever the ref goes meanwhile.
+func Opened(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, progress func()) (*Report, error) {
+	t := newTally()
 	t.checked(ledger.StepHead)
 	if err := t.entries(ctx, l, progress); err != nil {
 		return nil, err
 	}
-	if err := t.history(ctx, repo, l); err != nil {
+	if err := t.history(ctx, store, l); err != nil {
 		return nil, err
 	}
 	return t.report("commit " + l.Head.Short()), nil
@@ -137,7 +146,7 @@ func (t *tally) entries(ctx context.Context, l *ledger.Ledger, progress func()) 
 	switch {
 	case fault.Has(err, fault.BadTree), fault.Has(err, fault.ObjectMissing):
 		t.problem(ledger.Problem{Step: ledger.StepLedger, Path: l.Ref, Err: err})
-	case fault.Has(err, fault.ObjectCorrupt):
+	case ledger.Unreadable(err):
 		t.unknown[ledger.StepLedger]++ // the walk below meets the object and reports it
 	case err != nil:
 		return err
@@ -233,27 +242,27 @@ func (t *tally) status(s ledger.Step) Status {
 }
 
 func (t *tally) detail(s ledger.Step) string {
-	n := t.wrong[s] + t.unknown[s]
-	switch {
-	case len(t.kept[s]) > 0 && n > 1:
-		return fmt.Sprintf("%s, and %d more", sentence(t.kept[s][0].Err), n-1)
-	case len(t.kept[s]) > 0:
-		return sentence(t.kept[s][0].Err)
+	switch n := t.wrong[s] + t.unknown[s]; {
+	case len(t.kept[s]) == 0 && n > 0:
+		return "not judged"
+	case n == 1:
+		return "1 problem"
+	case n > len(t.kept[s]):
+		return fmt.Sprintf("%d problems, the first %d are listed", n, len(t.kept[s]))
+	case n > 1:
+		return fmt.Sprintf("%d problems", n)
 	case s == ledger.StepFiles && t.strange > 0:
 		return fmt.Sprintf("%d of a type that this version does not know, checked by name and hash", t.strange)
 	}
 	return ""
 }
 
-// sentence is a problem's message with its causes, without codes.
-func sentence(err error) string {
-	f := fault.From(err)
+// Sentence is what a report says of one problem: its message and its causes.
+func Sentence(p ledger.Problem) string {
+	f := fault.From(p.Err)
 	s := f.Message
 	for _, cause := range f.Causes() {
 		s += ": " + cause
 	}
 	return s
 }
-
-// Sentence is what a report says of one problem.
-func Sentence(p ledger.Problem) string { return sentence(p.Err) }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func appendReceipt(t *testing.T, repo *gitrepo.Repo, r *receipt.Receipt) {
 
 func judge(t *testing.T, repo *gitrepo.Repo) *Report {
 	t.Helper()
-	r, err := Ledger(context.Background(), repo, ledger.DefaultRef, func() {})
+	r, err := Ledger(context.Background(), repo, ledger.DefaultRef, receipt.ID{}, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,19 +125,19 @@ func TestHistoryNeedsOnlyGenesisAtTheBeginning(t *testing.T) {
 func TestHistoryRefusesMoreThanTwoParents(t *testing.T) {
 	repo := newLedger(t, 3)
 	three, c := head(t, repo)
-	two, err := repo.Read(context.Background(), string(three)+"~1", 1<<20)
+	two, _, err := repo.ResolveCommit(context.Background(), string(three)+"~1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, err := repo.Read(context.Background(), string(three)+"~2", 1<<20)
+	one, _, err := repo.ResolveCommit(context.Background(), string(three)+"~2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, repo, c.Tree, three, two.ID)
+	put(t, repo, c.Tree, three, two)
 	if r := judge(t, repo); r.Verdict != Valid {
 		t.Errorf("two parents: %+v", r)
 	}
-	put(t, repo, c.Tree, three, two.ID, one.ID)
+	put(t, repo, c.Tree, three, two, one)
 	if r := judge(t, repo); failedSteps(r) != "history" {
 		t.Errorf("three parents: failed %q", failedSteps(r))
 	}
@@ -149,7 +150,7 @@ func TestHistoryFollowsEveryParent(t *testing.T) {
 	appendReceipt(t, repo, &receipt.Receipt{Kind: receipt.KindRelease, RecordedAt: 1795356300, Recorder: receipt.Person{Name: "B"}, Component: "web", Version: "v1"})
 	two, _ := head(t, repo)
 	put(t, repo, old.Tree, one, two) // a merge that leaves out the second parent's receipt
-	if r := judge(t, repo); failedSteps(r) != "history" || !strings.Contains(r.Steps[9].Detail, "removed") {
+	if r := judge(t, repo); failedSteps(r) != "history" || !strings.Contains(Sentence(r.Problems[0]), "removed") {
 		t.Errorf("%+v", r.Steps[9])
 	}
 }
@@ -159,7 +160,7 @@ func TestHistoryFollowsEveryParent(t *testing.T) {
 func TestDeepTreesAreNotFollowed(t *testing.T) {
 	repo := newLedger(t, 0)
 	first, c := head(t, repo)
-	o, err := repo.Read(context.Background(), string(c.Tree), 1<<20)
+	o, err := repo.Read(context.Background(), c.Tree, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,10 +196,59 @@ func TestDeepTreesAreNotFollowed(t *testing.T) {
 	}
 }
 
+// A parent or tree that is no object id would be read by git as a revision,
+// and the verdict would hang on where that points today.
+func TestRevisionsInCommitsAreRefused(t *testing.T) {
+	repo := newLedger(t, 1)
+	id, c := head(t, repo)
+	for _, forged := range []gitrepo.Commit{
+		{Tree: c.Tree, Parents: []gitrepo.OID{ledger.DefaultRef}},
+		{Tree: ledger.DefaultRef + "^{tree}", Parents: []gitrepo.OID{id}},
+		{Tree: c.Tree, Parents: []gitrepo.OID{id[:12]}},
+	} {
+		forged.Author, forged.Committer, forged.Message = ident, ident, "x\n"
+		// Git refuses to name such a commit; one who can write files does not ask it.
+		put := func(id gitrepo.OID) {
+			if err := os.WriteFile(filepath.Join(repo.CommonDir, filepath.FromSlash(ledger.DefaultRef)), []byte(id+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(write(t, repo, gitrepo.TypeCommit, forged.Encode()))
+		if r := judge(t, repo); r.Verdict != Invalid || failedSteps(r) != "head" {
+			t.Errorf("%+v: %s, failed %q", forged, r.Verdict, failedSteps(r))
+		}
+		put(id)
+	}
+}
+
+// A second genesis, dated before all, does not become the ledger when the
+// real one is pinned.
+func TestPinnedGenesis(t *testing.T) {
+	repo := newLedger(t, 1)
+	ctx := context.Background()
+	l, err := ledger.Open(ctx, repo, ledger.DefaultRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := l.Genesis(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		pin    receipt.ID
+		failed string
+	}{{g.ID, ""}, {receipt.Sum(nil), "ledger"}} {
+		r, err := Ledger(ctx, repo, ledger.DefaultRef, c.pin, func() {})
+		if err != nil || failedSteps(r) != c.failed {
+			t.Errorf("pinned %s: failed %q, %v", c.pin.Short(), failedSteps(r), err)
+		}
+	}
+}
+
 func TestProblemsAreBounded(t *testing.T) {
 	repo := newLedger(t, 0)
 	first, c := head(t, repo)
-	o, _ := repo.Read(context.Background(), string(c.Tree), 1<<20)
+	o, _ := repo.Read(context.Background(), c.Tree, 1<<20)
 	root, _ := gitrepo.ParseTree(repo.Algorithm(), o.Data)
 	blob := write(t, repo, gitrepo.TypeBlob, []byte("x"))
 	for i := range 500 {
@@ -206,7 +256,7 @@ func TestProblemsAreBounded(t *testing.T) {
 	}
 	put(t, repo, write(t, repo, gitrepo.TypeTree, gitrepo.EncodeTree(root)), first)
 	r := judge(t, repo)
-	if len(r.Problems) != maxProblems || !strings.Contains(r.Steps[1].Detail, "and 499 more") {
+	if len(r.Problems) != maxProblems || r.Steps[1].Detail != "500 problems, the first 100 are listed" {
 		t.Errorf("%d problems kept, detail %q", len(r.Problems), r.Steps[1].Detail)
 	}
 }
@@ -230,7 +280,7 @@ func TestReceiptsAreJudgedAlone(t *testing.T) {
 
 func TestNoLedgerIsAnErrorNotAVerdict(t *testing.T) {
 	repo := newLedger(t, 0)
-	if _, err := Ledger(context.Background(), repo, "refs/vaultmesh/other", func() {}); !fault.Has(err, fault.NoLedger) {
+	if _, err := Ledger(context.Background(), repo, "refs/vaultmesh/other", receipt.ID{}, func() {}); !fault.Has(err, fault.NoLedger) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -250,7 +300,7 @@ func TestFindArtifact(t *testing.T) {
 		name, content   string
 		exact, sameName int
 	}{{"api.tar.gz", "one", 1, 1}, {"other", "two", 1, 0}, {"api.tar.gz", "three", 0, 2}, {"other", "three", 0, 0}} {
-		a, err := FindArtifact(ctx, l, c.name, receipt.Sum([]byte(c.content)))
+		a, err := FindArtifact(ctx, l, c.name, receipt.Sum([]byte(c.content)), func() {})
 		if err != nil || len(a.Exact) != c.exact || len(a.SameName) != c.sameName {
 			t.Errorf("%s %s: %d exact, %d of the same name, %v", c.name, c.content, len(a.Exact), len(a.SameName), err)
 		}
