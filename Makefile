@@ -1,4 +1,4 @@
-# git-vaultmesh: every target has its line here; `make` prints them.
+# git-vaultmesh: `make` builds, `make help` prints the targets.
 
 PREFIX ?= $(HOME)/.local
 export CGO_ENABLED ?= 0
@@ -6,11 +6,11 @@ GO     ?= go
 BUILD  := -trimpath -ldflags="-s -w"
 FUZZTIME ?= 30s
 
-help: ## print the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
-
 build: ## build both commands into bin/
 	@$(GO) build $(BUILD) -o bin/ ./cmd/...
+
+help: ## print the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
 
 install: build ## put both commands and the manual under PREFIX (~/.local)
 	@mkdir -p "$(PREFIX)/bin"

@@ -121,6 +121,9 @@ func assemble(ctx context.Context, store gitrepo.Store, l *Ledger, change *Chang
 	commit := gitrepo.Commit{Author: change.Author, Committer: change.Committer, Message: change.Message}
 	var base gitrepo.OID
 	if l == nil {
+		if err := beginsLedger(change); err != nil {
+			return nil, 0, err
+		}
 		root.put([]string{versionName}, a.blob([]byte(versionText)))
 	} else {
 		genesis, err := l.Genesis(ctx)
@@ -141,6 +144,18 @@ func assemble(ctx context.Context, store gitrepo.Store, l *Ledger, change *Chang
 	commit.Tree = tree
 	a.add(gitrepo.TypeCommit, commit.Encode())
 	return a.objects, a.added, nil
+}
+
+// beginsLedger says whether a change can be the first: one genesis, and
+// nothing else.
+func beginsLedger(change *Change) error {
+	if len(change.Additions) == 1 {
+		r, err := receipt.Parse(change.Additions[0].Receipt)
+		if err != nil || r.Kind == receipt.KindGenesis {
+			return err
+		}
+	}
+	return fault.New(fault.BadField, "a ledger begins with one genesis receipt and nothing else")
 }
 
 // folder is what a change puts into one tree: blobs and folders by name.

@@ -49,7 +49,7 @@ func shell(t *testing.T, dir, command string) string {
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "TZ=UTC", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
 		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com", "TEST_CLOCK=2026-11-22T14:05:00Z")
 	out, err := cmd.CombinedOutput()
-	if err != nil && !strings.Contains(command, "query") {
+	if err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}
 	return regexp.MustCompile(`(?m)^warning: You appear.*\n`).ReplaceAllString(string(out), "")
@@ -66,4 +66,33 @@ func normal(s string) string {
 		slices.Sort(lines)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Every relative link of the documents leads somewhere.
+func TestLinksResolve(t *testing.T) {
+	root := filepath.Join("..", "..")
+	var documents []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
+	}
+	links := 0
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^):#\\]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(document), m[1])); err != nil {
+				t.Errorf("%s links %s: %v", document, m[1], err)
+			}
+		}
+	}
+	if links < 10 {
+		t.Errorf("only %d links were found", links)
+	}
 }

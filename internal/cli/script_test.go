@@ -134,22 +134,20 @@ func versionAtLeast(have, want string) bool {
 
 func gitOut(ts *testscript.TestScript, args ...string) string {
 	cmd := exec.Command("git", args...)
-	cmd.Dir = ts.Getenv("PWD")
-	if dir := ts.MkAbs("."); dir != "" {
-		cmd.Dir = dir
-	}
+	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "GIT_CONFIG_NOSYSTEM=1"}
-	out, _ := cmd.Output()
+	out, err := cmd.Output()
+	ts.Check(err)
 	return strings.TrimSpace(string(out))
 }
 
 // mark remembers where all refs are; unmoved asserts that they still are.
 func cmdMark(ts *testscript.TestScript, neg bool, _ []string) {
-	ts.Setenv("MARK", gitOut(ts, "for-each-ref"))
+	ts.Setenv("MARK", "refs:"+gitOut(ts, "for-each-ref"))
 }
 
 func cmdUnmoved(ts *testscript.TestScript, neg bool, _ []string) {
-	now := gitOut(ts, "for-each-ref")
+	now := "refs:" + gitOut(ts, "for-each-ref")
 	if (now != ts.Getenv("MARK")) != neg {
 		ts.Fatalf("refs were:\n%s\nand are:\n%s", ts.Getenv("MARK"), now)
 	}
@@ -174,12 +172,12 @@ func cmdNoLeftovers(ts *testscript.TestScript, neg bool, args []string) {
 		dir = ts.MkAbs(args[0])
 	}
 	var left []string
-	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+	ts.Check(filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && (strings.HasSuffix(path, ".lock") || strings.HasPrefix(d.Name(), "tmp_obj")) {
 			left = append(left, path)
 		}
-		return nil
-	})
+		return err
+	}))
 	refs := strings.Fields(gitOut(ts, "for-each-ref", "--format=%(refname)", "refs/vaultmesh", "refs/vaultmesh-tmp"))
 	refs = slices.DeleteFunc(refs, func(r string) bool { return r == "refs/vaultmesh/ledger" })
 	if left = append(left, refs...); len(left) > 0 {

@@ -87,7 +87,18 @@ func (c *catFile) endWith(ctx context.Context) func() bool {
 // in, so that neither side waits for the other.
 func (r *Repo) ReadMany(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) error {
 	for from := 0; from < len(ids); {
-		done, err := r.readRun(ctx, ids[from:], limit, func(i int, o Object, err error) error { return each(from+i, o, err) })
+		if !isOID(r.algorithm, ids[from]) {
+			if err := each(from, Object{}, missing(string(ids[from]))); err != nil {
+				return err
+			}
+			from++
+			continue
+		}
+		to := from + 1
+		for to < len(ids) && isOID(r.algorithm, ids[to]) {
+			to++
+		}
+		done, err := r.readRun(ctx, ids[from:to], limit, func(i int, o Object, err error) error { return each(from+i, o, err) })
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,9 @@ func (r *Repo) Config(ctx context.Context) (Config, error) {
 	}
 	c := Config{values: make(map[string][]string)}
 	for item := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		if item == "" {
+			continue
+		}
 		name, value, found := strings.Cut(item, "\n")
 		if !found {
 			value = "true" // a name without a value is a boolean that is set
@@ -70,14 +73,23 @@ func (c Config) Remotes() []string {
 			remotes = append(remotes, remote)
 		}
 	}
+	slices.Sort(remotes)
 	return remotes
 }
 
 func validRemote(name string) bool {
-	return name != "" && !strings.HasPrefix(name, "-") && !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "/") &&
-		!strings.HasSuffix(name, "/") && !strings.HasSuffix(name, ".lock") && !strings.Contains(name, "..") &&
-		!strings.Contains(name, "//") && !strings.Contains(name, "@{") && !strings.Contains(name, "/.") &&
-		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7F || strings.ContainsRune("~^:?*[\\", r) })
+	if strings.HasPrefix(name, "-") || strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.HasSuffix(name, ".") {
+		return false
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7F || strings.ContainsRune("~^:?*[\\", r) }) {
+		return false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
+			return false
+		}
+	}
+	return true
 }
 
 // AddConfig adds a value to the repository's own configuration, beside what

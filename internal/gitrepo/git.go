@@ -167,8 +167,8 @@ func (t *tail) Write(p []byte) (int, error) {
 // dropped are variables that change what objects and refs mean, or mix text
 // into streams that are parsed.
 var dropped = []string{
-	"GIT_REPLACE_REF_BASE", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_NAMESPACE", "GIT_INDEX_FILE",
-	"GIT_NO_REPLACE_OBJECTS", "GIT_NO_LAZY_FETCH", "GIT_OPTIONAL_LOCKS",
+	"GIT_REPLACE_REF_BASE", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_DIFF_OPTS",
+	"GIT_NO_REPLACE_OBJECTS", "GIT_OPTIONAL_LOCKS", // set below, whatever they were
 }
 
 // quarantine are variables that move the object store. Git sets them during

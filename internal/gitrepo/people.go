@@ -71,8 +71,12 @@ func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (time.
 	}
 	before := time.Now().Unix()
 	out, err := r.git.run(ctx, nil, "rev-parse", "--since="+text)
+	var f *failure
+	if asFailure(err, &f) {
+		return time.Time{}, notADate.Because(f)
+	}
 	if err != nil {
-		return time.Time{}, notADate
+		return time.Time{}, err
 	}
 	seconds, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(string(out)), "--max-age="), 10, 64)
 	// Git answers with the present to text that it cannot read.

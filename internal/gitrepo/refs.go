@@ -32,7 +32,7 @@ func (r *Repo) Refs(ctx context.Context, patterns ...string) (map[string]OID, er
 		return nil, unreadable.Because(f)
 	case err != nil:
 		return nil, err
-	case strings.Contains(warnings, "broken ref"):
+	case warnsOf(warnings, patterns):
 		return nil, unreadable.Because(&failure{subcommand: "for-each-ref", stderr: warnings})
 	}
 	refs := make(map[string]OID)
@@ -41,6 +41,20 @@ func (r *Repo) Refs(ctx context.Context, patterns ...string) (map[string]OID, er
 		refs[name] = OID(id)
 	}
 	return refs, nil
+}
+
+// warnsOf tells whether git passed over a broken ref that was asked for: one
+// of patterns, or below one that ends in a slash. Of its neighbours it warns too.
+func warnsOf(warnings string, patterns []string) bool {
+	for line := range strings.Lines(warnings) {
+		_, ref, broken := strings.Cut(strings.TrimSuffix(line, "\n"), "broken ref ")
+		for _, p := range patterns {
+			if broken && (ref == p || strings.HasSuffix(p, "/") && strings.HasPrefix(ref, p)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // UpdateRef moves a ref from old to new in one transaction of git, or leaves
