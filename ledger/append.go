@@ -284,7 +284,7 @@ func (a *assembly) read(ctx context.Context, level int, path string, base gitrep
 	}
 	good, wrong := checkLevel(level, path, entries)
 	if len(wrong) > 0 {
-		return nil, wrong[0]
+		return nil, wrong[0].err
 	}
 	return good, nil
 }

@@ -54,6 +54,13 @@ func newBuilder(t *testing.T, algorithm string) *builder {
 	return b
 }
 
+// in is b for a subtest, which then fails by itself.
+func (b *builder) in(t *testing.T) *builder {
+	c := *b
+	c.t = t
+	return &c
+}
+
 // open opens the repository once more, with processes of its own.
 func (b *builder) open() *gitrepo.Repo {
 	b.t.Helper()

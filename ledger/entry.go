@@ -18,8 +18,8 @@ type Entry struct {
 	Raw     []byte           // receipt.json
 	Receipt *receipt.Receipt // what Raw says, nil when it cannot be read
 
-	malformed []error // what must not be in the folder
-	parseErr  error   // why Receipt is nil
+	malformed []misplaced // what must not be in the folder
+	parseErr  error       // why Receipt is nil
 }
 
 // fill sets what follows from the bytes of the receipt.
@@ -44,8 +44,8 @@ func (e *Entry) Proofs() []File {
 func (e *Entry) Problems() []Problem {
 	var found []Problem
 	add := func(s Step, err error) { found = append(found, Problem{s, e.Path, err}) }
-	for _, err := range e.malformed {
-		add(StepLayout, err)
+	for _, m := range e.malformed {
+		add(StepLayout, m.err)
 	}
 	if receipt.Sum(e.Raw) != e.ID {
 		add(StepID, badTree(e.Path, "does not have the SHA-256 of its receipt.json as its name"))

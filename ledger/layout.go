@@ -109,38 +109,48 @@ var (
 	fanForm   = regexp.MustCompile(`^[0-9a-f]{2}$`)
 )
 
+// misplaced is an entry of a tree that may not be there.
+type misplaced struct {
+	err error
+	// hides is set when what the entry names could be receipts: its name is
+	// one that the layout gives, but it is there twice, out of order or of
+	// another mode. Without it the entry is a stranger's.
+	hides bool
+}
+
 // checkLevel checks the entries of one tree: their order, that none is there
 // twice, and each by [checkEntry]. It returns those that may be there, and
 // what is wrong with the others.
-func checkLevel(level int, path string, entries []gitrepo.TreeEntry) (good []gitrepo.TreeEntry, wrong []error) {
+func checkLevel(level int, path string, entries []gitrepo.TreeEntry) (good []gitrepo.TreeEntry, wrong []misplaced) {
 	if len(entries) == 0 {
 		// Git writes no empty folders, and with them one set of receipts
 		// would have many trees.
-		return nil, []error{badTree(path, "is empty")}
+		return nil, []misplaced{{badTree(path, "is empty"), false}}
 	}
 	seen := make(map[string]bool, len(entries))
 	for i, e := range entries {
-		switch problem := checkEntry(level, path, e); {
+		problem, hides := checkEntry(level, path, e)
+		switch {
 		case problem != "":
-			wrong = append(wrong, badTree(join(path, e.Name), "%s", problem))
 		case seen[e.Name]:
-			wrong = append(wrong, badTree(join(path, e.Name), "is there twice"))
+			problem, hides = "is there twice", true
 		case i > 0 && gitrepo.CompareEntries(entries[i-1], e) >= 0:
-			wrong = append(wrong, badTree(join(path, e.Name), "stands out of order"))
-		default:
+			problem, hides = "stands out of order", true
+		}
+		if problem == "" {
 			good = append(good, e)
+		} else {
+			wrong = append(wrong, misplaced{badTree(join(path, e.Name), "%s", problem), hides})
 		}
 		seen[e.Name] = true
 	}
 	return good, wrong
 }
 
-// checkEntry says what is wrong with one entry of a tree, "" when nothing is.
-func checkEntry(level int, path string, e gitrepo.TreeEntry) string {
+// checkEntry says what is wrong with one entry of a tree, "" when nothing is,
+// and whether its name is one that the layout gives.
+func checkEntry(level int, path string, e gitrepo.TreeEntry) (problem string, known bool) {
 	isTree := e.Mode == gitrepo.ModeTree
-	if !isTree && e.Mode != gitrepo.ModeFile {
-		return "has the mode " + e.Mode + "; only plain files and folders may be here"
-	}
 	allowed, wantTree := false, true
 	switch level {
 	case levelRoot:
@@ -160,12 +170,14 @@ func checkEntry(level int, path string, e gitrepo.TreeEntry) string {
 		wantTree = false
 	}
 	switch {
+	case !isTree && e.Mode != gitrepo.ModeFile:
+		return "has the mode " + e.Mode + "; only plain files and folders may be here", allowed
 	case !allowed:
-		return "must not be there"
+		return "must not be there", false
 	case isTree != wantTree:
-		return "is a " + map[bool]string{true: "folder", false: "file"}[isTree] + " where the other is wanted"
+		return "is a " + map[bool]string{true: "folder", false: "file"}[isTree] + " where the other is wanted", true
 	}
-	return ""
+	return "", true
 }
 
 // validDate tells whether a day such as 2026/02/29 exists.

@@ -116,7 +116,7 @@ func TestCheckLevelRefuses(t *testing.T) {
 	for level, entries := range hostile {
 		for _, e := range entries {
 			good, wrong := checkLevel(level, paths[level], []gitrepo.TreeEntry{e})
-			if len(good) != 0 || len(wrong) != 1 || !fault.Has(wrong[0], fault.BadTree) {
+			if len(good) != 0 || len(wrong) != 1 || !fault.Has(wrong[0].err, fault.BadTree) {
 				t.Errorf("level %d accepts %q with mode %s: %v", level, e.Name, e.Mode, wrong)
 			}
 		}
@@ -158,7 +158,7 @@ func TestCheckLevelRefusesCombinations(t *testing.T) {
 		good, wrong := checkLevel(c.level, paths[c.level], c.entries)
 		found := false
 		for _, err := range wrong {
-			found = found || strings.Contains(err.Error(), c.wrong) && fault.Has(err, fault.BadTree)
+			found = found || strings.Contains(err.err.Error(), c.wrong) && fault.Has(err.err, fault.BadTree)
 		}
 		if len(good) != c.good || !found {
 			t.Errorf("%s: %d good, %v", c.name, len(good), wrong)

@@ -89,6 +89,9 @@ func OpenCommit(ctx context.Context, store gitrepo.Store, ref string, head gitre
 // checkVersion reads VERSION, which says that the tree is a ledger's at all.
 func (l *Ledger) checkVersion(ctx context.Context, bad *fault.Error) error {
 	entries, err := l.readTree(ctx, l.tree)
+	if fault.Has(err, fault.BadTree) {
+		return bad.Because(err)
+	}
 	if err != nil {
 		return withRef(err, l.Ref)
 	}
@@ -97,6 +100,9 @@ func (l *Ledger) checkVersion(ctx context.Context, bad *fault.Error) error {
 			continue
 		}
 		o, err := l.store.Read(ctx, e.ID, MaxProof)
+		if fault.Has(err, fault.ObjectTooLarge) {
+			return bad.Because(err)
+		}
 		if err != nil {
 			return withRef(err, l.Ref)
 		}
@@ -167,7 +173,7 @@ func (l *Ledger) Genesis(ctx context.Context) (*Entry, error) {
 }
 
 func (l *Ledger) pinnedGenesis(ctx context.Context) (*Entry, error) {
-	found, err := l.Find(ctx, l.pinned.String())
+	found, err := l.find(ctx, l.pinned.String(), onlyUnreadable)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +197,7 @@ func (l *Ledger) findGenesis(ctx context.Context) (*Entry, error) {
 			all = append(all, e)
 		}
 		return nil
-	}})
+	}, Problem: onlyUnreadable})
 	if err == nil && len(all) != 1 {
 		err = fault.New(fault.BadTree, "the ledger has %d genesis receipts, and must have one", len(all))
 	}
@@ -199,6 +205,15 @@ func (l *Ledger) findGenesis(ctx context.Context) (*Entry, error) {
 		return nil, err
 	}
 	return all[0], nil
+}
+
+// onlyUnreadable passes over what the layout does not allow: whoever looks for
+// the genesis among strangers finds it by what it is.
+func onlyUnreadable(p Problem) error {
+	if Unreadable(p.Err) {
+		return p.Err
+	}
+	return nil
 }
 
 // guessGenesis is the first entry or the one that it names, nil if neither
@@ -211,7 +226,7 @@ func (l *Ledger) guessGenesis(ctx context.Context) (*Entry, error) {
 	if first.isGenesis() {
 		return first, nil
 	}
-	named, err := l.Find(ctx, first.Receipt.Ledger.String())
+	named, err := l.find(ctx, first.Receipt.Ledger.String(), onlyUnreadable)
 	if err != nil || len(named) != 1 || !named[0].isGenesis() {
 		return nil, err
 	}

@@ -18,8 +18,8 @@ type Visitor struct {
 	// Problem is called for what the layout does not allow above the folders
 	// of receipts, and for what cannot be read (steps layout, limits); what
 	// is wrong within a folder, its [Entry] says. Without Problem a walk ends
-	// at an object that is [Unreadable], because what is not seen must not
-	// read as never recorded, and passes over what is not allowed.
+	// at what keeps receipts from being seen, because that must not read as
+	// never recorded, and passes over what is merely a stranger's.
 	Problem func(Problem) error
 }
 
@@ -55,7 +55,12 @@ func (l *Ledger) Find(ctx context.Context, prefix string) ([]*Entry, error) {
 	if !IsPrefix(prefix) {
 		return nil, fault.New(fault.BadOperand, "%.80q is not an id: give 4 to 64 lower-case hex digits", prefix)
 	}
-	w := &walk{l: l}
+	return l.find(ctx, prefix, nil)
+}
+
+// find is Find, with somebody to listen for problems.
+func (l *Ledger) find(ctx context.Context, prefix string, problem func(Problem) error) ([]*Entry, error) {
+	w := &walk{l: l, v: Visitor{Problem: problem}}
 	days, err := w.days(ctx)
 	if err != nil {
 		return nil, err
@@ -127,7 +132,7 @@ func (l *Ledger) One(ctx context.Context, prefix string) (*Entry, error) {
 
 // first is the first entry by path, nil in an empty ledger.
 func (l *Ledger) first(ctx context.Context) (*Entry, error) {
-	w := &walk{l: l}
+	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
 	path := []node{{id: l.tree}}
 	for level := levelRoot; level < levelFolder; level++ {
 		below, err := w.below(ctx, level, path[:1], func(name string) bool { return name != versionName })
@@ -151,8 +156,9 @@ type node struct {
 }
 
 type walk struct {
-	l *Ledger
-	v Visitor
+	l    *Ledger
+	v    Visitor
+	seen map[gitrepo.OID]bool // folders of years, months, days and fans
 }
 
 func (w *walk) days(ctx context.Context) ([]node, error) {
@@ -171,20 +177,41 @@ func (w *walk) days(ctx context.Context) ([]node, error) {
 // name when keep is given.
 func (w *walk) below(ctx context.Context, level int, trees []node, keep func(name string) bool) ([]node, error) {
 	var found []node
-	err := w.readTrees(ctx, level, trees, func(n node, entries []gitrepo.TreeEntry, wrong []error) error {
-		for _, err := range wrong {
-			if err := w.problem(StepLayout, n.path, err); err != nil {
+	err := w.readTrees(ctx, level, trees, func(n node, entries []gitrepo.TreeEntry, wrong []misplaced) error {
+		for _, m := range wrong {
+			if err := w.malformed(n.path, m); err != nil {
 				return err
 			}
 		}
 		for _, e := range entries {
-			if keep == nil || keep(e.Name) {
-				found = append(found, node{join(n.path, e.Name), e.ID})
+			if keep != nil && !keep(e.Name) {
+				continue
 			}
+			if level < levelFan && !w.once(e.ID) {
+				if err := w.malformed(n.path, misplaced{badTree(join(n.path, e.Name), "is the same folder as another"), true}); err != nil {
+					return err
+				}
+				continue
+			}
+			found = append(found, node{join(n.path, e.Name), e.ID})
 		}
 		return nil
 	})
 	return found, err
+}
+
+// once tells whether a folder is met for the first time. Paths follow from
+// content, so no year, month, day or fan can be there twice in an honest
+// ledger; in a hostile one a few kilobytes could be a million folders.
+func (w *walk) once(id gitrepo.OID) bool {
+	if w.seen[id] {
+		return false
+	}
+	if w.seen == nil {
+		w.seen = make(map[gitrepo.OID]bool)
+	}
+	w.seen[id] = true
+	return true
 }
 
 // entries opens receipts' folders, some hundred at a time. The visitor is
@@ -210,11 +237,11 @@ func (w *walk) entries(ctx context.Context, folders []node, each func(*Entry) er
 func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error) {
 	var entries []*Entry
 	var receipts []gitrepo.OID
-	err := w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry, wrong []error) error {
+	err := w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry, wrong []misplaced) error {
 		files := parseFiles(tree)
 		i := slices.IndexFunc(files, func(f File) bool { return f.Type == "receipt" })
 		if i < 0 {
-			return w.problem(StepLayout, n.path, badTree(n.path, "has no %s", receiptName))
+			return w.malformed(n.path, misplaced{badTree(n.path, "has no %s", receiptName), true})
 		}
 		entries, receipts = append(entries, &Entry{Path: n.path, Files: files, malformed: wrong}), append(receipts, files[i].Object)
 		return nil
@@ -239,7 +266,7 @@ func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error
 
 // readTrees reads trees of one level strictly; each is told what may be there
 // and what is wrong with the rest.
-func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func(n node, entries []gitrepo.TreeEntry, wrong []error) error) error {
+func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func(n node, entries []gitrepo.TreeEntry, wrong []misplaced) error) error {
 	ids := make([]gitrepo.OID, len(nodes))
 	for i, n := range nodes {
 		ids[i] = n.id
@@ -257,17 +284,26 @@ func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func
 	})
 }
 
-// problem passes a problem on, or, where nobody listens, ends the walk if
-// going on would pass over receipts in silence.
+// problem passes on what cannot be read. Where nobody listens it ends the
+// walk: going on would pass over receipts in silence.
 func (w *walk) problem(step Step, path string, err error) error {
-	if fault.Has(err, fault.Interrupted) {
+	switch {
+	case fault.Has(err, fault.Interrupted):
 		return err
-	}
-	if w.v.Problem != nil {
+	case w.v.Problem != nil:
 		return w.v.Problem(Problem{step, path, err})
 	}
-	if Unreadable(err) {
-		return withRef(err, w.l.Ref)
+	return withRef(err, w.l.Ref)
+}
+
+// malformed passes on what may not be there. Where nobody listens it ends the
+// walk if receipts may be behind it; a stranger's file hides none.
+func (w *walk) malformed(path string, m misplaced) error {
+	switch {
+	case w.v.Problem != nil:
+		return w.v.Problem(Problem{StepLayout, path, m.err})
+	case m.hides:
+		return m.err
 	}
 	return nil
 }

@@ -72,16 +72,21 @@ func (a *app) idSenses(l *ledger.Ledger, word string) ([]sense, error) {
 	return senses, nil
 }
 
-// withEntries adds the receipts that are about a commit.
+// withEntries adds the receipts that claim to be about a commit: all that can
+// be read, so that one that was tampered with is judged and not left out.
 func (a *app) withEntries(l *ledger.Ledger, o operand) (operand, error) {
 	if o.Commit == "" {
 		return o, nil
 	}
-	err := a.scan(l, func(e *ledger.Entry) {
-		if e.Receipt.Commit.Hex() == string(o.Commit) {
+	bar := a.progress("reading receipts")
+	defer bar.done()
+	err := l.Walk(a.ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
+		bar.add()
+		if e.Receipt != nil && e.Receipt.Commit.Hex() == string(o.Commit) {
 			o.Entries = append(o.Entries, e)
 		}
-	})
+		return nil
+	}})
 	if err == nil && len(o.Entries) == 0 {
 		err = fault.New(fault.NoReceipt, "no receipt is about the commit %s", o.Commit.Short())
 	}

@@ -7,19 +7,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/fatih/color"
 	"github.com/mattn/go-runewidth"
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/term"
 
-	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
@@ -281,118 +275,4 @@ func (p *printer) cleaned(args []any) []any {
 		}
 	}
 	return safe
-}
-
-// clean shows what a terminal would act upon: control characters, what
-// reverses or hides text, and bytes that are no UTF-8, each as an escape.
-func clean(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case !unprintable(r):
-			b.WriteRune(r)
-		case r < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-	}
-	return b.String()
-}
-
-// unprintable tells whether r is shown as an escape: controls (C0, DEL, C1),
-// format characters (bidirectional controls, zero-width ones, tags), line and
-// paragraph separators, fillers that look like nothing, and noncharacters.
-func unprintable(r rune) bool {
-	switch {
-	case r == ' ':
-		return false
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co):
-		return true
-	case r == 0x034F || r == 0x115F || r == 0x1160 || r == 0x17B4 || r == 0x17B5 || r == 0x3164 || r == 0xFFA0:
-		return true
-	case 0xFE00 <= r && r <= 0xFE0F || 0xE0100 <= r && r <= 0xE01EF:
-		return true
-	}
-	return canon.Noncharacter(r)
-}
-
-// escapeJSON writes what clean would show as an escape in JSON's own manner:
-// the value stays the same, and a terminal sees nothing to act upon. Outside
-// of strings JSON has only newlines.
-func escapeJSON(s string) string {
-	return escape(s, func(r rune) string {
-		high, low := utf16.EncodeRune(r)
-		return fmt.Sprintf(`\u%04x\u%04x`, high, low)
-	})
-}
-
-// escapeYAML does the same for YAML, where all that is escaped stands in
-// double quotes.
-func escapeYAML(s string) string {
-	return escape(s, func(r rune) string { return fmt.Sprintf(`\U%08x`, r) })
-}
-
-func escape(s string, beyond func(rune) string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n' || !unprintable(r):
-			b.WriteRune(r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteString(beyond(r))
-		}
-	}
-	return b.String()
-}
-
-// toYAML writes a JSON text as YAML with the same fields in the same order.
-// YAML reads JSON, but for characters beyond U+FFFF that are escaped as two.
-func toYAML(text string) (string, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(escapeYAML(text)), &doc); err != nil {
-		return "", fault.New(fault.Internal, "the output has no YAML form").Because(err)
-	}
-	block(&doc)
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(&doc); err != nil {
-		return "", fault.New(fault.Internal, "the output has no YAML form").Because(err)
-	}
-	return escapeYAML(b.String()), nil
-}
-
-// yaml11Boolean are texts that readers of YAML 1.1 take for a boolean.
-var yaml11Boolean = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off)$`)
-
-// block gives nodes YAML's own look. Texts that need escapes stay in double
-// quotes, where escapes mean something.
-func block(n *yaml.Node) {
-	switch {
-	case n.Kind != yaml.ScalarNode:
-		n.Style = 0
-	case strings.ContainsFunc(n.Value, unprintable):
-		n.Style = yaml.DoubleQuotedStyle
-	case n.Tag == "!!str" && yaml11Boolean.MatchString(n.Value):
-		n.Style = yaml.DoubleQuotedStyle
-	case n.Tag == "!!str":
-		n.Style = 0
-	}
-	for _, child := range n.Content {
-		block(child)
-	}
 }

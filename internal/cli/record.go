@@ -133,7 +133,7 @@ func (c *recordCmd) carry(a *app, out *record.Outcome) error {
 	case c.Push:
 		return a.repo.Push(a.ctx, a.out.messages(), remote, a.config.Ref)
 	case a.config.Advice && remote != "" && !out.Exists:
-		a.out.remark("hint", "not pushed: git push %s %s", remote, a.config.Ref)
+		a.out.remark("hint", "not pushed: git push %s %s", fault.Quote(remote), a.config.Ref)
 	}
 	return nil
 }

@@ -87,21 +87,49 @@ func (c *verifyCmd) artifact(a *app, l *ledger.Ledger, path string) error {
 	}
 	bar.done()
 	j := judged{Artifact: &judgedFile{path, digest.String(), "match"}}
+	holding, err := verify.Holding(a.ctx, l, known.Exact)
+	if err != nil {
+		return err
+	}
+	sameName, err := verify.Holding(a.ctx, l, known.SameName)
+	if err != nil {
+		return err
+	}
 	switch {
-	case len(known.Exact) > 0:
-		report, err := verify.Receipts(a.ctx, l, known.Exact)
-		if err != nil {
-			return err
-		}
-		j.Receipts = ids(known.Exact)
-		return c.conclude(a, report, j, titles(known.Exact))
-	case len(known.SameName) > 0:
-		return c.mismatch(a, j, known.SameName)
-	case known.Skipped > 0:
-		return fault.New(fault.Incomplete, "no receipt names %s, but %d entries of the ledger cannot be read or do not hold", path, known.Skipped).
-			With("how", "see which these are:\ngit vaultmesh verify --all")
+	case len(holding) > 0:
+		return c.match(a, l, j, holding, len(known.Exact)-len(holding))
+	case len(known.Exact) > 0: // none of them holds: say what is wrong
+		return c.match(a, l, j, known.Exact, 0)
+	case len(sameName) > 0:
+		return c.mismatch(a, j, sameName)
+	case len(known.Unread) > 0:
+		return unreadable(path, known.Unread)
 	}
 	return fault.New(fault.ArtifactUnknown, "nothing was recorded about %s, neither its SHA-256 %s nor its name", path, digest).With("path", path)
+}
+
+// match judges the receipts that name an artifact.
+func (c *verifyCmd) match(a *app, l *ledger.Ledger, j judged, entries []*ledger.Entry, others int) error {
+	report, err := verify.Receipts(a.ctx, l, entries)
+	if err != nil {
+		return err
+	}
+	j.Receipts = ids(entries)
+	if others > 0 {
+		a.out.warn("%d other receipts that name this file do not hold; see git vaultmesh verify --all", others)
+	}
+	return c.conclude(a, report, j, titles(entries))
+}
+
+// unreadable says that no receipt names a file, but that not all could be read.
+func unreadable(path string, problems []ledger.Problem) error {
+	const see = "see which these are:\ngit vaultmesh verify --all"
+	for _, p := range problems {
+		if !p.Unknown() {
+			return fault.New(fault.BadTree, "no receipt names %s, but the ledger has entries that do not hold", path).Because(p.Err)
+		}
+	}
+	return fault.New(fault.Incomplete, "no receipt names %s, but not all of the ledger is here", path).Because(problems[0].Err).With("how", see)
 }
 
 func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {

@@ -157,7 +157,7 @@ func fill(text string, details map[string]string) string {
 		name := text[open+1 : open+end]
 		b.WriteString(text[:open])
 		if v, ok := details[name]; ok {
-			b.WriteString(quoted(name, v))
+			b.WriteString(word(name, v))
 		} else {
 			b.WriteString("<" + name + ">")
 		}
@@ -166,14 +166,30 @@ func fill(text string, details map[string]string) string {
 	return b.String() + text
 }
 
-// quoted makes a value one word of a shell, as far as it is one: advice is
-// there to be typed. The details program and how are words of our own.
-func quoted(name, value string) string {
-	plain := func(r rune) bool {
-		return r >= 0x80 || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:@%+=,-~^", r)
+// Quote makes a value one word of a shell, as far as it is none: advice is
+// there to be typed. Control characters become question marks, so that a value
+// never begins a line of its own.
+func Quote(value string) string {
+	value = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7F {
+			return '?'
+		}
+		return r
+	}, value)
+	special := func(r rune) bool {
+		return r < 0x80 && !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_./:@%+=,-^", r))
 	}
-	if name == "program" || name == "how" || value != "" && !strings.ContainsFunc(value, func(r rune) bool { return !plain(r) }) {
+	if value != "" && !strings.ContainsFunc(value, special) {
 		return value
 	}
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
+// word is a detail as it stands in advice. The details program and how are
+// words of our own, and not one word.
+func word(name, value string) string {
+	if name == "program" || name == "how" {
+		return value
+	}
+	return Quote(value)
 }

@@ -70,7 +70,7 @@ func (r *Repo) ask(ctx context.Context, name string, limit int64) (Object, error
 	if err := r.ensureReader(ctx); err != nil {
 		return Object{}, err
 	}
-	defer r.objects.endWith(ctx)()
+	defer r.endWith(ctx)()
 	if _, err := io.WriteString(r.objects.in, name+"\n"); err != nil {
 		return Object{}, r.readerDied(ctx, name)
 	}
@@ -78,9 +78,16 @@ func (r *Repo) ask(ctx context.Context, name string, limit int64) (Object, error
 }
 
 // endWith ends the process when ctx is cancelled, so that nobody waits for an
-// answer that does not come. The function that it returns calls that off.
-func (c *catFile) endWith(ctx context.Context) func() bool {
-	return context.AfterFunc(ctx, func() { c.cmd.Process.Kill() })
+// answer that does not come. The function that it returns calls that off; if
+// it comes too late, the process is given up.
+func (r *Repo) endWith(ctx context.Context) func() {
+	process := r.objects.cmd.Process
+	calledOff := context.AfterFunc(ctx, func() { process.Kill() })
+	return func() {
+		if !calledOff() {
+			r.Close()
+		}
+	}
 }
 
 // ReadMany implements [Store]: all questions go out while the answers come
@@ -113,7 +120,7 @@ func (r *Repo) readRun(ctx context.Context, ids []OID, limit int64, each func(i 
 	if err := r.ensureReader(ctx); err != nil {
 		return 0, err
 	}
-	defer r.objects.endWith(ctx)()
+	defer r.endWith(ctx)()
 	asked := make(chan struct{})
 	go func(in io.Writer) {
 		defer close(asked)

@@ -202,5 +202,5 @@ func childEnv(env []string, noLazyFetch bool) []string {
 // tracesToStream tells whether a GIT_TRACE value means standard error or an
 // open descriptor, and not a file.
 func tracesToStream(value string) bool {
-	return len(value) == 1 || strings.EqualFold(value, "true")
+	return len(value) == 1 || strings.EqualFold(value, "true") || strings.HasPrefix(value, "/dev/") || strings.HasPrefix(value, "/proc/")
 }

@@ -181,13 +181,13 @@ func ParseCommit(algorithm string, data []byte) (Commit, error) {
 		return value, ok
 	}
 	tree, found := next("tree")
-	c.Tree = OID(tree)
+	c.Tree = OID(strings.Clone(tree)) // a part of the text would keep all of it
 	for {
 		parent, more := next("parent")
 		if !more {
 			break
 		}
-		c.Parents = append(c.Parents, OID(parent))
+		c.Parents = append(c.Parents, OID(strings.Clone(parent)))
 	}
 	var hasAuthor, hasCommitter bool
 	c.Author, hasAuthor = next("author")

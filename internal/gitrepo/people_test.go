@@ -60,7 +60,7 @@ func TestIdentityFaults(t *testing.T) {
 		{"all is well", s, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			id, err := c.s.open().Author(context.Background())
+			id, err := c.s.in(t).open().Author(context.Background())
 			wantFault(t, err, c.code)
 			if err != nil && id != (Identity{}) {
 				t.Errorf("with the fault comes %+v", id)

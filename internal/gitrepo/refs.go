@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -15,7 +17,7 @@ import (
 
 // Ref returns the object that a ref names, by its full and exact name, or ""
 // when there is no such ref. It does not look whether the object exists. A
-// ref that git cannot read is a fault BadLedgerRef (VM502).
+// ref that git cannot read, or a symbolic one, is a fault BadLedgerRef (VM502).
 func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 	refs, err := r.Refs(ctx, name)
 	return refs[name], err
@@ -23,7 +25,7 @@ func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 
 // Refs returns the refs that match for-each-ref patterns, by full name.
 func (r *Repo) Refs(ctx context.Context, patterns ...string) (map[string]OID, error) {
-	args := append([]string{"for-each-ref", "--format=%(refname)%00%(objectname)"}, patterns...)
+	args := append([]string{"for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)"}, patterns...)
 	out, warnings, err := r.git.runWarned(ctx, nil, args...)
 	unreadable := fault.New(fault.BadLedgerRef, "git cannot read %s", strings.Join(patterns, ", ")).With("ref", patterns[0])
 	var f *failure
@@ -37,24 +39,32 @@ func (r *Repo) Refs(ctx context.Context, patterns ...string) (map[string]OID, er
 	}
 	refs := make(map[string]OID)
 	for line := range strings.Lines(string(out)) {
-		name, id, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\x00")
-		refs[name] = OID(id)
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\x00")
+		if len(fields) != 3 || fields[2] != "" {
+			return nil, unreadable.Because(fault.New(fault.BadLedgerRef, "%s is a symbolic ref", fields[0]))
+		}
+		refs[fields[0]] = OID(fields[1])
 	}
 	return refs, nil
 }
 
-// warnsOf tells whether git passed over a broken ref that was asked for: one
-// of patterns, or below one that ends in a slash. Of its neighbours it warns too.
+// warnsOf tells whether git passed over a broken ref that was asked for. Of
+// its neighbours it warns too.
 func warnsOf(warnings string, patterns []string) bool {
 	for line := range strings.Lines(warnings) {
-		_, ref, broken := strings.Cut(strings.TrimSuffix(line, "\n"), "broken ref ")
-		for _, p := range patterns {
-			if broken && (ref == p || strings.HasSuffix(p, "/") && strings.HasPrefix(ref, p)) {
-				return true
-			}
+		_, ref, broken := strings.Cut(strings.Replace(strings.TrimSuffix(line, "\n"), "dangling symref ", "broken ref ", 1), "broken ref ")
+		if broken && slices.ContainsFunc(patterns, func(p string) bool { return covers(p, ref) }) {
+			return true
 		}
 	}
 	return false
+}
+
+// covers tells whether a pattern of for-each-ref means a ref: whole, as a
+// folder of refs, or as a glob.
+func covers(pattern, ref string) bool {
+	glob, err := path.Match(pattern, ref)
+	return glob && err == nil || ref == pattern || strings.HasPrefix(ref, strings.TrimSuffix(pattern, "/")+"/")
 }
 
 // UpdateRef moves a ref from old to new in one transaction of git, or leaves
@@ -66,7 +76,7 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	if old == "" {
 		expected = ZeroOID(r.algorithm)
 	}
-	script := fmt.Sprintf("start\nupdate %s %s %s\nprepare\ncommit\n", name, new, expected)
+	script := fmt.Sprintf("start\noption no-deref\nupdate %s %s %s\nprepare\ncommit\n", name, new, expected)
 	args := append(append([]string{}, durable...), "update-ref", "--stdin")
 	_, err := r.git.run(ctx, strings.NewReader(script), args...)
 	if err == nil {

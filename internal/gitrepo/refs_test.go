@@ -109,6 +109,23 @@ func TestAGarbageRefIsNoAbsentRef(t *testing.T) {
 	}
 }
 
+// The same holds for the refs that a pattern matches.
+func TestAGarbageRefIsSaidWhateverThePattern(t *testing.T) {
+	t.Parallel()
+	s, r, commits := refScratch(t)
+	s.git("update-ref", "refs/vaultmesh/seen", string(commits[0]))
+	s.loose(ledgerRef, "garbage\n")
+	for _, patterns := range [][]string{{ledgerRef}, {"refs/vaultmesh/"}, {"refs/vaultmesh"}, {"refs/vaultmesh/*"}, {"refs/*/ledger"}, {"refs/heads/", "refs/v*/led*"}} {
+		if refs, err := r.Refs(context.Background(), patterns...); !fault.Has(err, fault.BadLedgerRef) {
+			t.Errorf("%q: %v, %v", patterns, refs, err)
+		}
+	}
+	for _, patterns := range [][]string{{"refs/vaultmesh/seen"}, {"refs/heads/"}, {"refs/vaultmesh/s*"}, {"refs/vaultmesh/led"}} {
+		_, err := r.Refs(context.Background(), patterns...)
+		wantFault(t, err, "")
+	}
+}
+
 // A damaged ref beside the ledger's is not the ledger's damage.
 func TestAGarbageNeighbourDoesNotHideTheRef(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,13 @@ func emptyScratch(t *testing.T) *scratch {
 	return s
 }
 
+// in is s for a subtest, which then fails by itself.
+func (s *scratch) in(t *testing.T) *scratch {
+	c := *s
+	c.t = t
+	return &c
+}
+
 // at is s seen from another folder.
 func (s *scratch) at(dir string) *scratch {
 	c := *s

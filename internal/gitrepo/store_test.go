@@ -45,6 +45,7 @@ func testStore(t *testing.T, algorithm string, open func(t *testing.T, s *scratc
 		{"hostile ids do not shift the answers", testStoreHostileIDs},
 		{"damage is seen", testStoreDamage},
 		{"interruption is said", testStoreInterrupted},
+		{"late interruption does no harm", testStoreInterruptedLate},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -325,6 +326,7 @@ func testStoreDamage(t *testing.T, s *scratch, store Store) {
 		{"last byte of a large body", large.ID, whole[large.ID][:len(whole[large.ID])-1]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			s := s.in(t)
 			s.replaceLoose(c.id, c.file)
 			good := small[0].ID
 			wantMany(t, store, roomy, []OID{good, c.id, good, c.id, good}, []fault.Code{"", fault.ObjectCorrupt, "", fault.ObjectCorrupt, ""})
@@ -366,4 +368,33 @@ func testStoreInterrupted(t *testing.T, s *scratch, store Store) {
 		t.Errorf("%d answers, and the interruption came at the first", calls)
 	}
 	wantObject(t, store, all[1])
+}
+
+// An interruption that comes when all is read may still end what the store
+// works with; the next call, which nobody interrupted, must not suffer for it.
+func testStoreInterruptedLate(t *testing.T, _ *scratch, store Store) {
+	all := blobs(store.Algorithm(), 2)
+	mustWrite(t, store, all...)
+	for range 20 {
+		ctx, cancel := context.WithCancel(context.Background())
+		err := store.ReadMany(ctx, idsOf(all), roomy, func(i int, _ Object, err error) error {
+			if i == len(all)-1 {
+				cancel()
+			}
+			return err
+		})
+		if err != nil {
+			wantFault(t, err, fault.Interrupted)
+		}
+		wantObject(t, store, all[0])
+		ctx, cancel = context.WithCancel(context.Background())
+		if _, err := store.Read(ctx, all[1].ID, roomy); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		wantObject(t, store, all[0])
+		if t.Failed() {
+			return
+		}
+	}
 }

@@ -168,16 +168,12 @@ func TestPatchIDIsTheSameForEverybody(t *testing.T) {
 	} {
 		name, value, _ := strings.Cut(taste, "=")
 		t.Run(taste, func(t *testing.T) {
-			c := s.with("GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0="+name, "GIT_CONFIG_VALUE_0="+value)
-			c.t = t
-			c.wantPatchID("HEAD", want)
+			s.in(t).with("GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0="+name, "GIT_CONFIG_VALUE_0="+value).wantPatchID("HEAD", want)
 		})
 	}
 	for _, taste := range []string{"GIT_DIFF_OPTS=-u0", "GIT_EXTERNAL_DIFF=false", "GIT_PAGER=false", "LC_ALL=de_DE.UTF-8"} {
 		t.Run(taste, func(t *testing.T) {
-			c := s.with(taste)
-			c.t = t
-			c.wantPatchID("HEAD", want)
+			s.in(t).with(taste).wantPatchID("HEAD", want)
 		})
 	}
 }

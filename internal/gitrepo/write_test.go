@@ -153,8 +153,9 @@ func TestAReadOnlyRepositoryIsSaid(t *testing.T) {
 		t.Skip("root may write anywhere")
 	}
 	s := newScratch(t)
-	commit := s.commit("first")
+	first, second := s.commit("first"), s.commit("second")
 	r := s.open()
+	mustUpdate(t, r, "refs/seen/ledger", first, "")
 	var closed []string
 	err := filepath.WalkDir(s.gitDir(), func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
@@ -173,7 +174,8 @@ func TestAReadOnlyRepositoryIsSaid(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"objects":       r.Write(context.Background(), blobs("sha1", 2)),
-		"a ref":         r.UpdateRef(context.Background(), ledgerRef, commit, ""),
+		"a ref":         r.UpdateRef(context.Background(), "refs/seen/ledger", second, first),
+		"a new ref":     r.UpdateRef(context.Background(), ledgerRef, second, ""),
 		"configuration": r.AddConfig(context.Background(), "a.b", "c"),
 	} {
 		if !fault.Has(err, fault.ReadOnly) || !strings.Contains(fault.From(err).Fix(), s.gitDir()) {

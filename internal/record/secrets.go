@@ -2,8 +2,10 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"regexp"
+	"unicode/utf16"
 )
 
 // secretForms are well-known forms of secrets: a text that each begins with,
@@ -26,12 +28,20 @@ var secretForms = []struct {
 	{"AIza", `\bAIza[0-9A-Za-z_-]{35}\b`, "a Google API key"},
 	{"npm_", `\bnpm_[0-9A-Za-z]{36}\b`, "an npm token"},
 	{"pypi-", `\bpypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,}`, "a PyPI token"},
+	{"sk-", `\bsk-(proj|ant|svcacct|or)-[0-9A-Za-z_-]{20,}`, "an API key"},
+	{"hooks.slack.com", `hooks\.slack\.com/services/T[0-9A-Za-z]+/B[0-9A-Za-z]+/[0-9A-Za-z]{16,}`, "a Slack webhook"},
+	{"eyJ", `\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{16,}`, "a JSON web token"},
+	{"://", `://[^/\s:@]{1,100}:[^/\s:@]{3,100}@[A-Za-z0-9]`, "a password in a URL"},
+	{"LS0tLS1CRUdJTi", `LS0tLS1CRUdJTi[0-9A-Za-z+/=]{20,}`, "a private key or certificate in base64"},
+	{"AWS_SECRET_ACCESS_KEY", `(?i)AWS_SECRET_ACCESS_KEY["']?\s*[=:]\s*["']?[0-9A-Za-z/+]{40}\b`, "an AWS secret key"},
+	{"aws_secret_access_key", `(?i)AWS_SECRET_ACCESS_KEY["']?\s*[=:]\s*["']?[0-9A-Za-z/+]{40}\b`, "an AWS secret key"},
 	{"hvs.", `\bhvs\.[0-9A-Za-z_-]{24,}`, "a Vault token"},
 }
 
 // findSecret names what looks like a secret in b, "" if nothing does. It never
 // returns the secret itself.
 func findSecret(b []byte) string {
+	b = withoutUTF16(b)
 	for _, s := range secretForms {
 		if bytes.Contains(b, []byte(s.begin)) && regexp.MustCompile(s.form).Match(b) {
 			return s.name
@@ -64,4 +74,22 @@ func appendTexts(list []string, value any) []string {
 		}
 	}
 	return list
+}
+
+// withoutUTF16 is a text that some shells write in UTF-16, in UTF-8.
+func withoutUTF16(b []byte) []byte {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(b, []byte{0xFF, 0xFE}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(b, []byte{0xFE, 0xFF}):
+		order = binary.BigEndian
+	default:
+		return b
+	}
+	units := make([]uint16, 0, len(b)/2)
+	for b = b[2:]; len(b) >= 2; b = b[2:] {
+		units = append(units, order.Uint16(b))
+	}
+	return []byte(string(utf16.Decode(units)))
 }

@@ -9,36 +9,31 @@ import (
 
 // Artifact is what a ledger knows of a file.
 type Artifact struct {
-	Exact    []*ledger.Entry // name this SHA-256 as a subject
-	SameName []*ledger.Entry // name a subject so, with another SHA-256
-	Skipped  int             // entries that could not be asked, or are no good
+	Exact    []*ledger.Entry // claim this SHA-256 as a subject
+	SameName []*ledger.Entry // claim a subject of that name with another SHA-256
+	Unread   []ledger.Problem
 }
 
 // FindArtifact looks for the receipts that name a file, by its SHA-256 and by
-// its base name. Entries that do not hold by themselves, or belong to another
-// ledger, are counted and passed over: nobody can spoil the verdict about an
-// artifact by adding a receipt that is no good, and nobody learns "unknown"
-// because one was spoilt. step is called for each receipt.
+// its base name: all that can be read, whether they hold or not. What cannot
+// be read is in Unread, because behind it could be what is looked for. step is
+// called for each receipt.
 func FindArtifact(ctx context.Context, l *ledger.Ledger, name string, digest receipt.Digest, step func()) (Artifact, error) {
 	var a Artifact
-	genesis, err := l.Genesis(ctx)
-	if err != nil {
-		return a, err
+	unread := func(p ledger.Problem) error {
+		a.Unread = append(a.Unread[:min(len(a.Unread), maxProblems)], p)
+		return nil
 	}
-	err = l.Walk(ctx, ledger.Visitor{
+	err := l.Walk(ctx, ledger.Visitor{
 		Entry: func(e *ledger.Entry) error {
 			step()
-			if len(e.Problems()) > 0 || e.BelongsTo(genesis.ID) != nil {
-				a.Skipped++
-				return nil
+			if e.Receipt == nil {
+				return unread(e.Problems()[0])
 			}
 			a.add(e, name, digest)
 			return nil
 		},
-		Problem: func(ledger.Problem) error {
-			a.Skipped++
-			return nil
-		},
+		Problem: unread,
 	})
 	return a, err
 }
@@ -55,4 +50,20 @@ func (a *Artifact) add(e *ledger.Entry, name string, digest receipt.Digest) {
 	case sameName:
 		a.SameName = append(a.SameName, e)
 	}
+}
+
+// Holding are those of entries that are valid by themselves. One that is no
+// good says nothing about an artifact, for or against.
+func Holding(ctx context.Context, l *ledger.Ledger, entries []*ledger.Entry) ([]*ledger.Entry, error) {
+	var valid []*ledger.Entry
+	for _, e := range entries {
+		report, err := Receipts(ctx, l, []*ledger.Entry{e})
+		if err != nil {
+			return nil, err
+		}
+		if report.Verdict == Valid {
+			valid = append(valid, e)
+		}
+	}
+	return valid, nil
 }

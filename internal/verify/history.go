@@ -15,7 +15,8 @@ import (
 // parents hold the genesis and nothing else. Commits are read as they are
 // stored: grafts and replaced objects change nothing here.
 func (t *tally) history(ctx context.Context, store gitrepo.Store, l *ledger.Ledger) error {
-	h := &history{store: store, tally: t, trees: make(map[gitrepo.OID][]gitrepo.TreeEntry), commits: make(map[gitrepo.OID]gitrepo.Commit)}
+	h := &history{store: store, tally: t, trees: make(map[gitrepo.OID][]gitrepo.TreeEntry), commits: make(map[gitrepo.OID]gitrepo.Commit),
+		compared: make(map[[2]gitrepo.OID]bool)}
 	todo := []gitrepo.OID{l.Head}
 	seen := map[gitrepo.OID]bool{l.Head: true}
 	for len(todo) > 0 {
@@ -40,11 +41,18 @@ type history struct {
 	tally   *tally
 	trees   map[gitrepo.OID][]gitrepo.TreeEntry
 	commits map[gitrepo.OID]gitrepo.Commit
+	// compared are pairs of trees that were compared: what is wrong between
+	// them was reported once.
+	compared map[[2]gitrepo.OID]bool
 }
 
-// maxCached bounds the trees that are kept; neighbours in history share most
-// of theirs.
-const maxCached = 4096
+// The bounds of what is kept: commits, pairs of trees, and trees, of which
+// neighbours in history share most. A tree with more entries is read again.
+const (
+	maxCached  = 4096
+	maxPairs   = 1 << 18
+	maxEntries = 1024
+)
 
 func (h *history) fail(path string, err error) {
 	h.tally.problem(ledger.Problem{Step: ledger.StepHistory, Path: path, Err: err})
@@ -58,8 +66,9 @@ func (h *history) commit(ctx context.Context, l *ledger.Ledger, id gitrepo.OID) 
 		return nil, err
 	}
 	delete(h.commits, id)
-	if len(c.Parents) > 2 {
-		h.fail(string(id), fault.New(fault.BadTree, "commit %s has %d parents; a merge has two", id.Short(), len(c.Parents)))
+	if len(c.Parents) > 2 || len(c.Parents) == 2 && c.Parents[0] == c.Parents[1] {
+		h.fail(string(id), fault.New(fault.BadTree, "commit %s has %d parents; a merge has two, and they differ", id.Short(), len(c.Parents)))
+		return nil, nil
 	}
 	if len(c.Parents) == 0 {
 		return nil, h.root(ctx, l, id)
@@ -96,6 +105,10 @@ func (h *history) readCommit(ctx context.Context, id gitrepo.OID) (gitrepo.Commi
 		c, err = gitrepo.ParseCommit(h.store.Algorithm(), o.Data)
 	}
 	if err == nil {
+		if len(h.commits) >= maxCached {
+			clear(h.commits)
+		}
+		c = gitrepo.Commit{Tree: c.Tree, Parents: c.Parents} // a message may be large
 		h.commits[id] = c
 	}
 	return c, err == nil, h.report(string(id), err)
@@ -133,9 +146,14 @@ const maxDepth = 6
 // contains judges that the tree new has all that old has, unchanged. Trees
 // that are equal are not opened.
 func (h *history) contains(ctx context.Context, commit gitrepo.OID, path []string, old, new gitrepo.OID) error {
-	if old == new {
+	pair := [2]gitrepo.OID{old, new}
+	if old == new || h.compared[pair] {
 		return nil
 	}
+	if len(h.compared) >= maxPairs {
+		clear(h.compared)
+	}
+	h.compared[pair] = true
 	before, ok, err := h.readTree(ctx, path, old)
 	if err != nil || !ok {
 		return err
@@ -143,6 +161,9 @@ func (h *history) contains(ctx context.Context, commit gitrepo.OID, path []strin
 	after, ok, err := h.readTree(ctx, path, new)
 	if err != nil || !ok {
 		return err
+	}
+	if !ordered(before) { // the head's trees are step 2's
+		h.fail(strings.Join(path, "/"), fault.New(fault.BadTree, "the tree %s is out of order, or names an entry twice", old.Short()))
 	}
 	for _, c := range missing(before, after) {
 		here := append(slices.Clone(path), c.old.Name)
@@ -191,11 +212,25 @@ func (h *history) readTree(ctx context.Context, path []string, id gitrepo.OID) (
 	if err != nil {
 		return nil, false, h.report(strings.Join(path, "/"), err)
 	}
-	if len(h.trees) >= maxCached {
-		clear(h.trees)
+	if len(entries) <= maxEntries {
+		if len(h.trees) >= maxCached {
+			clear(h.trees)
+		}
+		h.trees[id] = entries
 	}
-	h.trees[id] = entries
 	return entries, true, nil
+}
+
+// ordered tells whether a tree is as git writes it: in order, each name once.
+func ordered(entries []gitrepo.TreeEntry) bool {
+	names := make(map[string]bool, len(entries))
+	for i, e := range entries {
+		if names[e.Name] || i > 0 && gitrepo.CompareEntries(entries[i-1], e) >= 0 {
+			return false
+		}
+		names[e.Name] = true
+	}
+	return true
 }
 
 // report counts an error as a problem of the history, and passes on those

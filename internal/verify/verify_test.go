@@ -306,3 +306,61 @@ func TestFindArtifact(t *testing.T) {
 		}
 	}
 }
+
+// One folder that stands under every day of a century is a few kilobytes, and
+// would be a million folders to read.
+func TestOneFolderUnderManyNamesIsNotFollowed(t *testing.T) {
+	repo := newLedger(t, 0)
+	first, c := head(t, repo)
+	o, _ := repo.Read(context.Background(), c.Tree, 1<<20)
+	root, _ := gitrepo.ParseTree(repo.Algorithm(), o.Data)
+	day := write(t, repo, gitrepo.TypeTree, nil)
+	folder := func(names []string, id gitrepo.OID) gitrepo.OID {
+		var entries []gitrepo.TreeEntry
+		for _, n := range names {
+			entries = append(entries, gitrepo.TreeEntry{Mode: gitrepo.ModeTree, Name: n, ID: id})
+		}
+		return write(t, repo, gitrepo.TypeTree, gitrepo.EncodeTree(entries))
+	}
+	var days, months, years []string
+	for i := 1; i <= 28; i++ {
+		days = append(days, fmt.Sprintf("%02d", i))
+	}
+	for i := 1; i <= 12; i++ {
+		months = append(months, fmt.Sprintf("%02d", i))
+	}
+	for i := 2100; i < 2200; i++ {
+		years = append(years, fmt.Sprint(i))
+	}
+	month := folder(days, day)
+	year := folder(months, month)
+	for _, n := range years {
+		root = append(root[:len(root)-1:len(root)-1], gitrepo.TreeEntry{Mode: gitrepo.ModeTree, Name: n, ID: year}, root[len(root)-1])
+	}
+	put(t, repo, write(t, repo, gitrepo.TypeTree, gitrepo.EncodeTree(root)), first)
+	r := judge(t, repo)
+	if failedSteps(r) != "layout" || r.Receipts != 1 {
+		t.Errorf("failed %q, %d receipts", failedSteps(r), r.Receipts)
+	}
+	// 99 years, 11 months and 27 days are the same as one before them, and
+	// what is left is an empty day.
+	if r.Steps[1].Detail != "138 problems, the first 100 are listed" {
+		t.Errorf("detail %q", r.Steps[1].Detail)
+	}
+}
+
+// A tree in the middle of history that is out of order is a fault of history,
+// also when a later commit has put it right.
+func TestMalformedTreeInHistoryIsAFault(t *testing.T) {
+	repo := newLedger(t, 1)
+	second, c := head(t, repo)
+	o, _ := repo.Read(context.Background(), c.Tree, 1<<20)
+	root, _ := gitrepo.ParseTree(repo.Algorithm(), o.Data)
+	twice := append([]gitrepo.TreeEntry{root[0]}, root...)
+	put(t, repo, write(t, repo, gitrepo.TypeTree, gitrepo.EncodeTree(twice)), second)
+	middle, _ := head(t, repo)
+	put(t, repo, c.Tree, middle)
+	if r := judge(t, repo); failedSteps(r) != "history" {
+		t.Errorf("failed %q", failedSteps(r))
+	}
+}
