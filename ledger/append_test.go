@@ -347,7 +347,7 @@ func writeAll(repo *gitrepo.Repo, receipts [][]byte) error {
 
 func TestConcurrentWritersLoseNothing(t *testing.T) {
 	t.Parallel()
-	writers, each := 8, 50
+	writers, each := 8, 12
 	if testing.Short() {
 		writers, each = 4, 10
 	}
