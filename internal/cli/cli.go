@@ -105,7 +105,7 @@ func Main(env Env) int {
 	if a.repo != nil {
 		a.repo.Close()
 	}
-	if ctx.Err() != nil && err != nil {
+	if ctx.Err() != nil && err != nil && !fault.Has(err, fault.PushFailed) {
 		err = fault.New(fault.Interrupted, "interrupted")
 	}
 	if flushErr := a.out.flush(); err == nil {

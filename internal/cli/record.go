@@ -131,7 +131,11 @@ func (c *recordCmd) carry(a *app, out *record.Outcome) error {
 	remote := a.config.DefaultRemote()
 	switch {
 	case c.Push:
-		return a.repo.Push(a.ctx, a.out.messages(), remote, a.config.Ref)
+		err := a.repo.Push(a.ctx, a.out.messages(), remote, a.config.Ref)
+		if fault.Has(err, fault.Interrupted) { // the receipt is recorded all the same
+			return fault.New(fault.PushFailed, "the push was interrupted").With("ref", a.config.Ref).Because(err)
+		}
+		return err
 	case a.config.Advice && remote != "" && !out.Exists:
 		a.out.remark("hint", "not pushed: git push %s %s", fault.Quote(remote), a.config.Ref)
 	}

@@ -57,7 +57,7 @@ func TestFetchBringsOneRef(t *testing.T) {
 	for name, value := range map[string]string{"fetch.prune": "true", "fetch.pruneTags": "true", "remote.origin.tagOpt": "--tags", "fetch.writeCommitGraph": "true"} {
 		here.git("config", name, value)
 	}
-	here.git("config", "--add", "remote.origin.fetch", "+refs/vaultmesh/*:refs/vaultmesh-remotes/origin/*")
+	here.git("config", "--add", "remote.origin.fetch", "+refs/vaultmesh/*:refs/elsewhere/*")
 	mine := here.commit("mine")
 	here.git("update-ref", stale, string(mine))
 	r := here.open()
