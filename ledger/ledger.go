@@ -173,14 +173,36 @@ func (l *Ledger) Genesis(ctx context.Context) (*Entry, error) {
 }
 
 func (l *Ledger) pinnedGenesis(ctx context.Context) (*Entry, error) {
-	found, err := l.find(ctx, l.pinned.String(), onlyUnreadable)
+	g, err := l.genesisNamed(ctx, l.pinned)
+	if err == nil && g == nil {
+		err = fault.New(fault.BadTree, "%s is not the ledger %s, which vaultmesh.ledger names", l.Ref, l.pinned.Short())
+	}
+	return g, err
+}
+
+// genesisNamed is the genesis of that id, nil if there is none. It looks from
+// the first day on, in ever larger steps: a ledger's genesis is its oldest
+// receipt, unless clocks were wrong.
+func (l *Ledger) genesisNamed(ctx context.Context, id receipt.ID) (*Entry, error) {
+	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
+	days, err := w.days(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) != 1 || !found[0].isGenesis() {
-		return nil, fault.New(fault.BadTree, "%s is not the ledger %s, which vaultmesh.ledger names", l.Ref, l.pinned.Short())
+	for step := 1; len(days) > 0; step *= 4 {
+		n := min(step, len(days))
+		found, err := w.withPrefix(ctx, days[:n], id.String())
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range found {
+			if e.isGenesis() {
+				return e, nil
+			}
+		}
+		days = days[n:]
 	}
-	return found[0], nil
+	return nil, nil
 }
 
 // findGenesis first follows the ledger field of the first receipt by path,
@@ -226,9 +248,5 @@ func (l *Ledger) guessGenesis(ctx context.Context) (*Entry, error) {
 	if first.isGenesis() {
 		return first, nil
 	}
-	named, err := l.find(ctx, first.Receipt.Ledger.String(), onlyUnreadable)
-	if err != nil || len(named) != 1 || !named[0].isGenesis() {
-		return nil, err
-	}
-	return named[0], nil
+	return l.genesisNamed(ctx, first.Receipt.Ledger)
 }

@@ -143,6 +143,7 @@ func TestGenesisIsFoundWhateverComesFirst(t *testing.T) {
 		"nothing":                     {},
 		"a receipt of it":             b.base(release(t, g, early, "early")),
 		"a receipt of another ledger": b.base(release(t, other, early, "hostile")),
+		"a receipt of no genesis":     b.base(release(t, release(t, g, began, "v1"), early, "hostile")),
 		"no receipt":                  {"1970/01/01/ab/" + id + "/receipt.json": b.blob("garbage")},
 		"a folder of nothing":         {"1970/01/01/ab/" + id + "/evidence-" + hexB: b.blob("x")},
 		"an empty year":               {"1970": b.raw()},

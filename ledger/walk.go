@@ -55,16 +55,16 @@ func (l *Ledger) Find(ctx context.Context, prefix string) ([]*Entry, error) {
 	if !IsPrefix(prefix) {
 		return nil, fault.New(fault.BadOperand, "%.80q is not an id: give 4 to 64 lower-case hex digits", prefix)
 	}
-	return l.find(ctx, prefix, nil)
-}
-
-// find is Find, with somebody to listen for problems.
-func (l *Ledger) find(ctx context.Context, prefix string, problem func(Problem) error) ([]*Entry, error) {
-	w := &walk{l: l, v: Visitor{Problem: problem}}
+	w := &walk{l: l}
 	days, err := w.days(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return w.withPrefix(ctx, days, prefix)
+}
+
+// withPrefix opens the entries of some days whose id begins with a prefix.
+func (w *walk) withPrefix(ctx context.Context, days []node, prefix string) ([]*Entry, error) {
 	fans, err := w.below(ctx, levelDay, days, func(name string) bool { return name == prefix[:2] })
 	if err != nil {
 		return nil, err

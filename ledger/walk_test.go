@@ -231,7 +231,8 @@ func problemsOf(t *testing.T, l *Ledger) []Problem {
 }
 
 // What must not be there does not keep what is there from being found, and
-// what hangs below it is not looked at.
+// what hangs below it is not looked at. Where nobody listens, a walk passes
+// over a stranger's entry, and ends at one behind which receipts may be.
 func TestWalkGoesOnPastWhatTheLayoutRefuses(t *testing.T) {
 	t.Parallel()
 	b, _, receipts := planted(t, "sha1", 10)
@@ -239,19 +240,29 @@ func TestWalkGoesOnPastWhatTheLayoutRefuses(t *testing.T) {
 	hidden := release(t, g, began, "hidden")
 	base := b.base(receipts...)
 	deep := b.tree(b.base(hidden))
-	for name, more := range map[string]files{
-		"below a stray folder":  {"attic": deep},
-		"below a year too far":  {"10000": deep},
-		"below no day":          {"2026/11/31": b.raw(line{"4f", deep})},
-		"below a submodule":     {"2025": {"160000", deep.id}},
-		"a link":                {"2025": {"120000", b.blob("2026").id}},
-		"an empty month":        {"2025/01": b.raw()},
-		"a tree that is a file": {"2025": {"40000", b.blob("x").id}},
-		"a folder of nothing":   {"2025/01/01/ab/ab" + strings.Repeat("0", 62): b.raw()},
-		"no receipt.json":       {"2025/01/01/ab/ab" + strings.Repeat("0", 62) + "/evidence-" + hexB: b.blob("x")},
-		"receipt.json, a tree":  {"2025/01/01/ab/ab" + strings.Repeat("0", 62): b.raw(line{"receipt.json", item{"100644", deep.id}})},
+	folder := "2025/01/01/ab/ab" + strings.Repeat("0", 62)
+	month := item{"40000", b.git("", "rev-parse", b.tree(base).id+":2026/10")}
+	for _, c := range []struct {
+		name  string
+		more  files
+		hides bool
+	}{
+		{"below a stray folder", files{"attic": deep}, false},
+		{"below a year too far", files{"10000": deep}, false},
+		{"below no day", files{"2026/11/31": b.raw(line{"4f", deep})}, false},
+		{"an empty month", files{"2025/01": b.raw()}, false},
+		{"a stray file", files{"2026/README": b.blob("x")}, false},
+		{"below a submodule", files{"2025": {"160000", deep.id}}, true},
+		{"a link", files{"2025": {"120000", b.blob("2026").id}}, true},
+		{"a file for a year", files{"2025": b.blob("x")}, true},
+		{"a tree that is a file", files{"2025": {"40000", b.blob("x").id}}, true},
+		{"a month by two names", files{"2027/01": month}, true},
+		{"a folder of nothing", files{folder: b.raw()}, true},
+		{"no receipt.json", files{folder + "/evidence-" + hexB: b.blob("x")}, true},
+		{"receipt.json, a tree", files{folder: b.raw(line{"receipt.json", item{"100644", deep.id}})}, true},
 	} {
-		l := b.ledger(b.tree(base.with(more)))
+		name := c.name
+		l := b.ledger(b.tree(base.with(c.more)))
 		problems := problemsOf(t, l)
 		if len(problems) == 0 || problems[0].Step != StepLayout || problems[0].Unknown() {
 			t.Errorf("%s: the problems are %+v", name, problems)
@@ -261,13 +272,42 @@ func TestWalkGoesOnPastWhatTheLayoutRefuses(t *testing.T) {
 		if err := l.Walk(context.Background(), Visitor{Entry: count, Problem: onlyUnreadable}); err != nil || seen != len(receipts) {
 			t.Errorf("%s: walked over %d, %v", name, seen, err)
 		}
-		// Where nobody listens, only a stranger's entry is passed over.
-		hides := !strings.HasPrefix(name, "below a stray") && !strings.HasPrefix(name, "below a year") && !strings.HasPrefix(name, "below no day") && name != "an empty month"
-		if err := l.Walk(context.Background(), Visitor{}); fault.Has(err, fault.BadTree) != hides || err != nil && !hides {
+		if err := l.Walk(context.Background(), Visitor{}); fault.Has(err, fault.BadTree) != c.hides || err != nil && !c.hides {
 			t.Errorf("%s: walked in silence: %v", name, err)
 		}
 		if found, err := l.Find(context.Background(), receipt.Sum(hidden).String()); len(found) != 0 || err != nil && !fault.Has(err, fault.BadTree) {
 			t.Errorf("%s: found what is hidden: %v", name, err)
 		}
+	}
+}
+
+// A few kilobytes of trees in which every name leads to the same folder would
+// be more folders than anybody can walk over.
+func TestABombOfEqualFoldersIsNotWalkedOver(t *testing.T) {
+	t.Parallel()
+	b, g := newBuilder(t, "sha1"), genesis(t, "api", began)
+	id := receipt.Sum(g).String()
+	level := b.raw(line{id, b.tree(files{"receipt.json": b.blob(string(g))})})
+	for _, names := range []struct {
+		form        string
+		first, last int
+	}{{"%02x", 0, 255}, {"%02d", 1, 28}, {"%02d", 1, 12}, {"%04d", 1970, 9999}} {
+		var lines []line
+		for i := names.first; i <= names.last; i++ {
+			lines = append(lines, line{fmt.Sprintf(names.form, i), level})
+		}
+		if names.last == 9999 {
+			lines = append(lines, line{"VERSION", b.blob("vaultmesh ledger 1\n")})
+		}
+		level = b.raw(lines...)
+	}
+	l := b.ledger(level)
+	if n := len(problemsOf(t, l)); n < 8029+11+27+255 || n > 10_000 {
+		t.Errorf("%d problems", n)
+	}
+	_, countErr := l.Count(context.Background(), func(int) {})
+	_, findErr := l.Find(context.Background(), id)
+	for _, err := range []error{countErr, findErr} {
+		wantFault(t, err, fault.BadTree)
 	}
 }

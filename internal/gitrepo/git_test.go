@@ -27,6 +27,7 @@ func TestChildEnv(t *testing.T) {
 		{"names that only begin alike", "GIT_QUARANTINE_PATHS=/q GIT_INDEX_FILES=1 XGIT_NAMESPACE=1 GIT_OBJECT_DIRECTORY_=1", "GIT_OBJECT_DIRECTORY=/o"},
 		{"replace refs asked for", "A=1", "GIT_NO_REPLACE_OBJECTS=0 GIT_OPTIONAL_LOCKS=1"},
 		{"trace to stderr", "A=1", "GIT_TRACE=1 GIT_TRACE_PACKET=true GIT_TRACE2=True GIT_TRACE2_EVENT=1 GIT_TRACE2_PERF=2 GIT_TRACE_SETUP=9"},
+		{"trace to a file that is stderr", "A=1 GIT_TRACE_SETUP=/device/x", "GIT_TRACE=/dev/stderr GIT_TRACE2=/dev/fd/2 GIT_TRACE_PACKET=/proc/self/fd/2"},
 		{"trace to a file", "GIT_TRACE=/t GIT_TRACE2_EVENT=/dir/ GIT_TRACE2=af_unix:stream:/s GIT_TRACE_CURL=/t", "GIT_TRACE_PACK_ACCESS=1"},
 		{"value with an equals sign", "GIT_SSH_COMMAND=ssh=-v A=", ""},
 	} {

@@ -126,6 +126,27 @@ func TestAGarbageRefIsSaidWhateverThePattern(t *testing.T) {
 	}
 }
 
+// A symbolic ref would let an append move a branch. One that leads nowhere
+// must not look like no ref at all.
+func TestASymbolicRefIsNoLedger(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"refs/heads/main", "refs/heads/nowhere"} {
+		s, r, commits := refScratch(t)
+		s.git("symbolic-ref", ledgerRef, target)
+		got, err := r.Ref(context.Background(), ledgerRef)
+		if !fault.Has(err, fault.BadLedgerRef) || got != "" {
+			t.Errorf("to %s: %q, %v", target, got, err)
+		}
+		for _, old := range []OID{"", commits[2]} {
+			// Whether it is refused or takes the ref's own place: what it leads to stays.
+			err := r.UpdateRef(context.Background(), ledgerRef, commits[0], old)
+			if refs := s.git("for-each-ref", "--format=%(refname) %(objectname)", "refs/heads/"); refs != "refs/heads/main "+string(commits[2]) {
+				t.Errorf("to %s: the branches are now %q, and the error %v", target, refs, err)
+			}
+		}
+	}
+}
+
 // A damaged ref beside the ledger's is not the ledger's damage.
 func TestAGarbageNeighbourDoesNotHideTheRef(t *testing.T) {
 	t.Parallel()
