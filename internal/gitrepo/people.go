@@ -63,7 +63,7 @@ func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (time.
 		return at, nil
 	}
 	notADate := fault.New(fault.BadDate, "%.80q is not a date", text)
-	if text == "" || strings.ContainsAny(text, "\x00\n") {
+	if text == "" || strings.ContainsAny(text, "\x00\n") || misleading(text) {
 		return time.Time{}, notADate
 	}
 	if strings.EqualFold(text, "now") {
@@ -84,4 +84,20 @@ func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (time.
 		return time.Time{}, notADate
 	}
 	return time.Unix(seconds, 0), nil
+}
+
+var (
+	dayForm    = regexp.MustCompile(`^([0-9]+-[0-9]+-[0-9]+)([T ].*)?$`)
+	numberForm = regexp.MustCompile(`^[0-9]{1,8}$`)
+)
+
+// misleading tells whether git would read another date than stands there: it
+// takes 2026-13-01 for the 13th of January, and a short number for a day of
+// this month.
+func misleading(text string) bool {
+	if parts := dayForm.FindStringSubmatch(text); parts != nil {
+		_, err := time.Parse(time.DateOnly, parts[1])
+		return err != nil
+	}
+	return numberForm.MatchString(text)
 }

@@ -20,7 +20,19 @@ import (
 // ref that git cannot read, or a symbolic one, is a fault BadLedgerRef (VM502).
 func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 	refs, err := r.Refs(ctx, name)
-	return refs[name], err
+	if err != nil || refs[name] != "" {
+		return refs[name], err
+	}
+	// Git lists no symbolic ref that leads nowhere, but writes through it.
+	to, err := r.git.run(ctx, nil, "symbolic-ref", "--quiet", name)
+	var f *failure
+	if asFailure(err, &f) {
+		return "", nil
+	}
+	if err == nil {
+		err = fault.New(fault.BadLedgerRef, "%s is a symbolic ref, to %s", name, strings.TrimSpace(string(to))).With("ref", name)
+	}
+	return "", err
 }
 
 // Refs returns the refs that match for-each-ref patterns, by full name.
