@@ -20,7 +20,7 @@ import (
 // ref that git cannot read, or a symbolic one, is a fault BadLedgerRef (VM502).
 func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 	refs, err := r.Refs(ctx, name)
-	if err != nil || refs[name] != "" {
+	if err != nil || refs[name] != "" || !strings.HasPrefix(name, "refs/") {
 		return refs[name], err
 	}
 	// Git lists no symbolic ref that leads nowhere, but writes through it.
