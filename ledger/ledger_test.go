@@ -26,6 +26,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 			{"a tag of a ledger", b.object("tag", []byte("object "+good+"\ntype commit\ntag v1\ntagger A <a> 1 +0000\n\nm\n")), fault.BadLedgerRef},
 			{"a tree", b.tree(b.base(g)).id, fault.BadLedgerRef},
 			{"a blob", b.blob("x").id, fault.BadLedgerRef},
+			{"a blob that reads like a commit", b.object("blob", []byte("tree "+b.tree(b.base(g)).id+who)), fault.BadLedgerRef},
 			{"nothing", string(gitrepo.ZeroOID(algorithm)), fault.ObjectMissing},
 			{"an absent commit", strings.Repeat("1", len(good)), fault.ObjectMissing},
 			{"no VERSION", b.commit(b.tree(files{"README": b.blob("vaultmesh ledger 1\n")})), fault.BadLedgerRef},

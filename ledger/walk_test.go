@@ -208,6 +208,8 @@ func TestWhatCannotBeReadIsNotPassedOver(t *testing.T) {
 			if !Unreadable(err) {
 				t.Errorf("not unreadable: %v", err)
 			}
+			_, err = b.opened().Genesis(context.Background())
+			wantFault(t, err, c.code)
 			problems := problemsOf(t, l)
 			if len(problems) != 1 || !fault.Has(problems[0].Err, c.code) || problems[0].Path != path || problems[0].Unknown() != (c.code == fault.ObjectMissing) {
 				t.Errorf("the problems are %+v, want one at %s", problems, path)
@@ -241,6 +243,7 @@ func TestWalkGoesOnPastWhatTheLayoutRefuses(t *testing.T) {
 	base := b.base(receipts...)
 	deep := b.tree(b.base(hidden))
 	folder := "2025/01/01/ab/ab" + strings.Repeat("0", 62)
+	stray := func(data string) item { return b.raw(line{"stray", b.blob(data)}) }
 	month := item{"40000", b.git("", "rev-parse", b.tree(base).id+":2026/10")}
 	for _, c := range []struct {
 		name  string
@@ -257,6 +260,8 @@ func TestWalkGoesOnPastWhatTheLayoutRefuses(t *testing.T) {
 		{"a file for a year", files{"2025": b.blob("x")}, true},
 		{"a tree that is a file", files{"2025": {"40000", b.blob("x").id}}, true},
 		{"a month by two names", files{"2027/01": month}, true},
+		{"a month twice", files{"2027": b.raw(line{"01", stray("a")}, line{"01", stray("b")})}, true},
+		{"months out of order", files{"2027": b.raw(line{"02", stray("a")}, line{"01", stray("b")})}, true},
 		{"a folder of nothing", files{folder: b.raw()}, true},
 		{"no receipt.json", files{folder + "/evidence-" + hexB: b.blob("x")}, true},
 		{"receipt.json, a tree", files{folder: b.raw(line{"receipt.json", item{"100644", deep.id}})}, true},

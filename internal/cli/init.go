@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 )
 
@@ -32,6 +33,7 @@ func (c *initCmd) Run(a *app) error {
 			return err
 		}
 	}
+	a.warnOfRefspecs()
 	if a.out.structured() {
 		return a.out.emit(struct {
 			Status       string          `json:"status"`
@@ -64,5 +66,15 @@ func (c *initCmd) print(a *app, out *setup.Outcome, settings []setup.Setting) {
 	}
 	for _, s := range settings {
 		a.out.line("  git config --add %s %s", s.Name, s.Value)
+	}
+}
+
+// warnOfRefspecs says at once what doctor would say later: that git fetch
+// overwrites what is recorded only here, as in a mirror.
+func (a *app) warnOfRefspecs() {
+	for _, f := range a.examine() {
+		if f.Check == "refspecs" && f.Status != doctor.OK {
+			a.out.warn("%s", f.Detail)
+		}
 	}
 }

@@ -133,7 +133,7 @@ func versionAtLeast(have, want string) bool {
 }
 
 func gitOut(ts *testscript.TestScript, args ...string) string {
-	cmd := exec.Command("git", args...)
+	cmd := exec.Command("git", append([]string{"-c", "safe.directory=*"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "GIT_CONFIG_NOSYSTEM=1"}
 	out, err := cmd.Output()

@@ -87,7 +87,7 @@ var catalog = map[Code]Entry{
 	NoIdentity: {ExitUsage, "no identity", "tell git who you are:\n" +
 		"git config --global user.name \"Your Name\"\ngit config --global user.email you@example.com"},
 	NoFile:      {ExitNotFound, "no such file", "check the path; it is read from the folder you are in"},
-	NotAFile:    {ExitUsage, "not a regular file", "name a file; pack a folder first:\ntar -czf {name}.tar.gz {path}"},
+	NotAFile:    {ExitUsage, "not a regular file", "name a file; a folder can be packed first:\ntar -czf FILE.tar.gz {path}"},
 	BadDigest:   {ExitUsage, "not a SHA-256", "give 64 lower-case hex digits, as printed by:\nsha256sum FILE"},
 	NoRevision:  {ExitNotFound, "unknown revision", "check that git knows it:\ngit rev-parse --verify {revision}"},
 	BadDate:     {ExitUsage, "not a date", "give a date as git reads it, such as 2026-11-22, 2026-11-22T14:05:00+01:00 or 2.days.ago"},
@@ -123,7 +123,7 @@ var catalog = map[Code]Entry{
 	Invalid:          {ExitInvalid, "verification failed", "the steps above say what does not hold; compare with another clone before trusting it"},
 	Incomplete:       {ExitIncomplete, "verification is incomplete", "{how}"},
 	ArtifactMismatch: {ExitInvalid, "artifact does not match", "do not use this file; see what was recorded under its name:\ngit remembrancer query {name}"},
-	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --artifact {path}"},
+	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --component NAME --version VERSION --artifact {path}"},
 	OtherLedger:      {ExitRepository, "different ledgers", "say which remote's ledger this repository shares:\ngit vaultmesh init --remote NAME"},
 	ObjectTooLarge:   {ExitInvalid, "object is too large", "no honest program wrote it; see every fault:\ngit vaultmesh verify --all"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},

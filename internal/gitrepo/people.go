@@ -51,25 +51,42 @@ func (r *Repo) identity(ctx context.Context, variable string) (Identity, error) 
 	return Identity{parts[1], parts[2], parts[3]}, nil
 }
 
-// ParseDate reads a date as git's --since does, relative ones included. A
-// bare day is its first second in now's zone. Text that git finds no date in
-// is a fault BadDate (VM110).
+// dateLayouts are the absolute forms of dates: RFC 3339 and ISO 8601 with and
+// without zone, RFC 2822, and what git log and date print. Without a zone a
+// time is a local one, and a bare day is its first second.
+var dateLayouts = []string{
+	time.RFC3339, "2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05-0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05",
+	"2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly, "2006/01/02",
+	"2 Jan 2006", "2 Jan 2006 15:04", "2 Jan 2006 15:04:05",
+	"Mon, 2 Jan 2006 15:04:05 -0700", "Mon Jan 2 15:04:05 2006 -0700", "Mon Jan 2 15:04:05 2006", "Mon Jan _2 15:04:05 MST 2006",
+}
+
+var (
+	secondsForm  = regexp.MustCompile(`^@?([0-9]{9,12})( [+-][0-9]{4})?$`)
+	relativeForm = regexp.MustCompile(`^([0-9]+[. ](second|minute|hour|day|week|month|year)s?[. ])+ago$|^(yesterday|noon|midnight|tea)$`)
+)
+
+// ParseDate reads a date in one of the absolute forms above, in seconds since
+// 1970, or in git's relative ones, such as 2.days.ago. Git itself would take
+// any text for a date; text that is none is a fault BadDate (VM110).
 func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
-	if day, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
-		return day, nil
+	for _, layout := range dateLayouts {
+		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			return at, nil
+		}
 	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
+	if parts := secondsForm.FindStringSubmatch(text); parts != nil {
+		seconds, err := strconv.ParseInt(parts[1], 10, 64)
+		return time.Unix(seconds, 0), err
 	}
 	notADate := fault.New(fault.BadDate, "%.80q is not a date", text)
-	if text == "" || strings.ContainsAny(text, "\x00\n") || misleading(text) {
-		return time.Time{}, notADate
-	}
 	if strings.EqualFold(text, "now") {
 		return now, nil
 	}
-	before := time.Now().Unix()
+	if !relativeForm.MatchString(strings.ToLower(text)) {
+		return time.Time{}, notADate
+	}
 	out, err := r.git.run(ctx, nil, "rev-parse", "--since="+text)
 	var f *failure
 	if asFailure(err, &f) {
@@ -79,25 +96,8 @@ func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (time.
 		return time.Time{}, err
 	}
 	seconds, err := strconv.ParseInt(strings.TrimPrefix(strings.TrimSpace(string(out)), "--max-age="), 10, 64)
-	// Git answers with the present to text that it cannot read.
-	if err != nil || before <= seconds && seconds <= time.Now().Unix() {
+	if err != nil {
 		return time.Time{}, notADate
 	}
 	return time.Unix(seconds, 0), nil
-}
-
-var (
-	dayForm    = regexp.MustCompile(`^([0-9]+-[0-9]+-[0-9]+)([T ].*)?$`)
-	numberForm = regexp.MustCompile(`^[0-9]{1,8}$`)
-)
-
-// misleading tells whether git would read another date than stands there: it
-// takes 2026-13-01 for the 13th of January, and a short number for a day of
-// this month.
-func misleading(text string) bool {
-	if parts := dayForm.FindStringSubmatch(text); parts != nil {
-		_, err := time.Parse(time.DateOnly, parts[1])
-		return err != nil
-	}
-	return numberForm.MatchString(text)
 }

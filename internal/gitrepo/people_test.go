@@ -82,7 +82,9 @@ func TestParseDate(t *testing.T) {
 		"1969-12-31":                "1969-12-31T00:00:00-05:00",
 		"2026-11-22T14:05:00Z":      "2026-11-22T14:05:00Z",
 		"2026-11-22T14:05:00+01:00": "2026-11-22T13:05:00Z",
-		"2026-11-22 14:05":          "2026-11-22T14:05:00Z",
+		"2026-11-22 14:05":          "2026-11-22T14:05:00-05:00",
+		"2026-11-22 14:05:00 +0100": "2026-11-22T13:05:00Z",
+		"22 Nov 2026 14:05":         "2026-11-22T14:05:00-05:00",
 		"@1795356300":               "2026-11-22T14:05:00Z",
 		"2.days.ago":                "2026-11-20T16:30:00Z",
 		"2 days ago":                "2026-11-20T16:30:00Z",
@@ -102,11 +104,13 @@ func TestParseDate(t *testing.T) {
 }
 
 // Git answers with the present to what it cannot read; a query since the
-// present would find nothing and say so as if that were the answer.
+// present would find nothing and say so as if that were the answer. Of other
+// text it makes a date that nobody meant.
 func TestParseDateRefuses(t *testing.T) {
 	t.Parallel()
 	r := newScratch(t).open()
-	for _, text := range []string{"", " ", "garbage", "no date at all", "?!", "-", "--all", "--since=", "x\ny", "x\x00y", "2026-11-22\x00"} {
+	for _, text := range []string{"", " ", "garbage", "no date at all", "?!", "-", "--all", "--since=", "x\ny", "x\x00y", "2026-11-22\x00",
+		"2026-13-01", "2026-02-30", "2026-00-10", "2026-13-01T00:00:00Z", "2026-02-30 10:00", "5", "12", "20261122"} {
 		if got, err := r.ParseDate(context.Background(), text, time.Unix(0, 0)); !fault.Has(err, fault.BadDate) {
 			t.Errorf("%q is %v, %v", text, got, err)
 		}

@@ -126,17 +126,34 @@ func TestAGarbageRefIsSaidWhateverThePattern(t *testing.T) {
 	}
 }
 
-// A symbolic ref would let an append move a branch. One that leads nowhere
-// must not look like no ref at all.
 func TestASymbolicRefIsNoLedger(t *testing.T) {
+	t.Parallel()
+	s, r, _ := refScratch(t)
+	s.git("symbolic-ref", ledgerRef, "refs/heads/main")
+	got, err := r.Ref(context.Background(), ledgerRef)
+	if !fault.Has(err, fault.BadLedgerRef) || got != "" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// One that leads nowhere must not look like no ref at all: then a second
+// ledger would be begun in its place.
+func TestADanglingSymbolicRefIsNoAbsentRef(t *testing.T) {
+	t.Parallel()
+	s, r, _ := refScratch(t)
+	s.git("symbolic-ref", ledgerRef, "refs/heads/nowhere")
+	got, err := r.Ref(context.Background(), ledgerRef)
+	if !fault.Has(err, fault.BadLedgerRef) || got != "" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// Through a symbolic ref an append would move a branch.
+func TestUpdateRefDoesNotFollowASymbolicRef(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"refs/heads/main", "refs/heads/nowhere"} {
 		s, r, commits := refScratch(t)
 		s.git("symbolic-ref", ledgerRef, target)
-		got, err := r.Ref(context.Background(), ledgerRef)
-		if !fault.Has(err, fault.BadLedgerRef) || got != "" {
-			t.Errorf("to %s: %q, %v", target, got, err)
-		}
 		for _, old := range []OID{"", commits[2]} {
 			// Whether it is refused or takes the ref's own place: what it leads to stays.
 			err := r.UpdateRef(context.Background(), ledgerRef, commits[0], old)

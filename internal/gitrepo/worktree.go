@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bytes"
 	"context"
+	"os"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -44,7 +45,8 @@ const maxPatch = 16 << 20
 // (VM112).
 func (r *Repo) PatchID(ctx context.Context, commit OID) (OID, error) {
 	// What the user's configuration says of diffs must not change the id.
-	patch, whole, err := r.git.runLimited(ctx, maxPatch, "-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false", "diff-tree", "--patch", "--no-ext-diff", "--no-textconv", "--no-renames",
+	patch, whole, err := r.git.runLimited(ctx, maxPatch, "-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false",
+		"-c", "core.attributesFile="+os.DevNull, "diff-tree", "--patch", "--no-ext-diff", "--no-textconv", "--no-renames",
 		"--full-index", "--diff-algorithm=myers", "--end-of-options", string(commit))
 	if err != nil {
 		return "", refused(err, "git cannot show the commit's change")

@@ -16,7 +16,12 @@ import (
 var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "-c", "core.fsyncObjectFiles=true"}
 
 // Write implements [Store]: the objects travel as one pack to
-// `git unpack-objects`, a single process whatever their number and types.
+// `git unpack-objects`, a single process whatever their number and types. They
+// are read again before anybody relies on them: with one flush for all, git
+// ends well also when it could not move its objects into place, as where a
+// folder is another user's, or git gc removed it in that moment. What is
+// missing is then written once more, each object by itself, and git says why
+// it cannot.
 func (r *Repo) Write(ctx context.Context, objects []Object) error {
 	if len(objects) == 0 {
 		return nil
@@ -25,11 +30,40 @@ func (r *Repo) Write(ctx context.Context, objects []Object) error {
 	if err != nil {
 		return err
 	}
-	args := append(append([]string{}, durable...), "unpack-objects", "-q")
+	if err := r.unpack(ctx, pack); err != nil {
+		return err
+	}
+	if err := r.confirm(ctx, objects); err == nil || fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	if err := r.unpack(ctx, pack, "-c", "core.fsyncMethod=fsync"); err != nil {
+		return err
+	}
+	return r.confirm(ctx, objects)
+}
+
+func (r *Repo) unpack(ctx context.Context, pack []byte, more ...string) error {
+	args := append(append(append([]string{}, durable...), more...), "unpack-objects", "-q")
 	if _, err := r.git.run(ctx, bytes.NewReader(pack), args...); err != nil {
 		return r.writeFault(err, "objects cannot be written")
 	}
 	return nil
+}
+
+// confirm reads back what was written.
+func (r *Repo) confirm(ctx context.Context, objects []Object) error {
+	ids := make([]OID, len(objects))
+	largest := int64(0)
+	for i, o := range objects {
+		ids[i] = o.ID
+		largest = max(largest, int64(len(o.Data)))
+	}
+	return r.ReadMany(ctx, ids, largest, func(_ int, o Object, err error) error {
+		if err != nil && !fault.Has(err, fault.Interrupted) {
+			return fault.New(fault.GitRefused, "git did not keep an object that it was given").Because(err)
+		}
+		return err
+	})
 }
 
 // packTypes are the numbers of object types in a pack (gitformat-pack).

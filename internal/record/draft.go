@@ -255,7 +255,12 @@ func (d *draft) ref(ctx context.Context, p Place, q Request) error {
 	if q.Ref != "" || d.receipt.Commit == "" || q.Version == "" || !receipt.ValidRef(tag) {
 		return nil
 	}
-	id, _, err := p.Repo.ResolveCommit(ctx, tag)
+	// By its exact name: to git a version such as v1-2-gabc123 is a revision.
+	object, err := p.Repo.Ref(ctx, tag)
+	if err != nil || object == "" {
+		return err
+	}
+	id, _, err := p.Repo.ResolveCommit(ctx, string(object))
 	if err == nil && string(id) == d.receipt.Commit.Hex() {
 		d.receipt.Ref = tag
 	}

@@ -9,7 +9,7 @@ import (
 
 // Artifact is what a ledger knows of a file.
 type Artifact struct {
-	Exact    []*ledger.Entry // claim this SHA-256 as a subject
+	Exact    []*ledger.Entry // claim this SHA-256 as a subject or as evidence
 	SameName []*ledger.Entry // claim a subject of that name with another SHA-256
 	Unread   []ledger.Problem
 }
@@ -43,6 +43,9 @@ func (a *Artifact) add(e *ledger.Entry, name string, digest receipt.Digest) {
 	for _, s := range e.Receipt.Subjects {
 		exact = exact || s.SHA256 == digest
 		sameName = sameName || s.Name == name && s.SHA256 != digest
+	}
+	for _, item := range e.Receipt.Evidence {
+		exact = exact || item.SHA256 == digest
 	}
 	switch {
 	case exact:
