@@ -15,13 +15,15 @@ import (
 // newer ones pass it over.
 var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "-c", "core.fsyncObjectFiles=true"}
 
+// maxWrites is how often objects are given to git until it keeps them.
+const maxWrites = 5
+
 // Write implements [Store]: the objects travel as one pack to
 // `git unpack-objects`, a single process whatever their number and types. They
 // are read again before anybody relies on them: with one flush for all, git
 // ends well also when it could not move its objects into place, as where a
-// folder is another user's, or git gc removed it in that moment. What is
-// missing is then written once more, each object by itself, and git says why
-// it cannot.
+// folder is another user's, or git gc removed it in that moment. They are then
+// written once more, each by itself, and git says why it cannot, if it cannot.
 func (r *Repo) Write(ctx context.Context, objects []Object) error {
 	if len(objects) == 0 {
 		return nil
@@ -30,24 +32,20 @@ func (r *Repo) Write(ctx context.Context, objects []Object) error {
 	if err != nil {
 		return err
 	}
-	if err := r.unpack(ctx, pack); err != nil {
-		return err
+	err = r.unpack(ctx, pack, objects, "batch")
+	for tries := 1; tries < maxWrites && fault.Has(err, fault.GitRefused); tries++ {
+		err = r.unpack(ctx, pack, objects, "fsync")
 	}
-	if err := r.confirm(ctx, objects); err == nil || fault.Has(err, fault.Interrupted) {
-		return err
-	}
-	if err := r.unpack(ctx, pack, "-c", "core.fsyncMethod=fsync"); err != nil {
-		return err
-	}
-	return r.confirm(ctx, objects)
+	return err
 }
 
-func (r *Repo) unpack(ctx context.Context, pack []byte, more ...string) error {
-	args := append(append(append([]string{}, durable...), more...), "unpack-objects", "-q")
+// unpack gives git the objects, and sees whether it kept them.
+func (r *Repo) unpack(ctx context.Context, pack []byte, objects []Object, method string) error {
+	args := append(append([]string{}, durable...), "-c", "core.fsyncMethod="+method, "unpack-objects", "-q")
 	if _, err := r.git.run(ctx, bytes.NewReader(pack), args...); err != nil {
 		return r.writeFault(err, "objects cannot be written")
 	}
-	return nil
+	return r.confirm(ctx, objects)
 }
 
 // confirm reads back what was written.

@@ -147,6 +147,29 @@ func TestAFullDiskLeavesNothing(t *testing.T) {
 	wantObject(t, r, small)
 }
 
+// With one flush for many objects git may end well although it could not move
+// one into its place. What nil is returned for must be there.
+func TestAnObjectThatCannotBePlacedIsSaid(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	r := s.open()
+	all := blobs("sha1", 3)
+	inTheWay := filepath.Dir(s.looseFile(all[1].ID))
+	if err := os.WriteFile(inTheWay, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Write(context.Background(), all); err == nil {
+		t.Error("an object that is not there counts as written")
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, r, all...)
+	for _, o := range all {
+		wantObject(t, r, o)
+	}
+}
+
 func TestAReadOnlyRepositoryIsSaid(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 {
