@@ -214,7 +214,14 @@ func (p *printer) fault(f *fault.Error) {
 // that no row breaks.
 func (p *printer) table(headings []string, rows [][]string) {
 	all := append([][]string{headings}, rows...)
-	widths := make([]int, len(headings))
+	columns := len(headings)
+	for p.width > 0 && columns > 1 && columns*(leastColumn+2) > p.width+2 {
+		columns-- // a terminal too narrow for all shows the first ones
+	}
+	for i := range all {
+		all[i] = all[i][:columns]
+	}
+	widths := make([]int, columns)
 	for _, row := range all {
 		for i := range row {
 			row[i] = clean(row[i])
@@ -235,17 +242,19 @@ func (p *printer) table(headings []string, rows [][]string) {
 	}
 }
 
+// leastColumn is the fewest columns of a terminal that a cell makes sense in.
+const leastColumn = 5
+
 // fit narrows columns until a row fits the terminal: always the widest one,
 // and none below what makes sense of it.
 func (p *printer) fit(widths []int) {
-	const least = 10
 	for p.width > 0 {
 		total := 2 * (len(widths) - 1)
 		for _, w := range widths {
 			total += w
 		}
 		widest := slices.Index(widths, slices.Max(widths))
-		if total <= p.width || widths[widest] <= least {
+		if total <= p.width || widths[widest] <= leastColumn {
 			return
 		}
 		widths[widest]--

@@ -101,7 +101,7 @@ func TestErrorsAreOneObjectForPrograms(t *testing.T) {
 }
 
 func TestTablesFit(t *testing.T) {
-	for _, width := range []int{40, 80, 120} {
+	for _, width := range []int{8, 20, 30, 40, 80, 120} {
 		p, out, _ := testPrinter(width)
 		p.table([]string{"ID", "NAME", "WHAT"}, [][]string{{"1", strings.Repeat("漢", 60), strings.Repeat("w", 90)}})
 		_ = p.flush()
