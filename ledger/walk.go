@@ -23,8 +23,8 @@ type Visitor struct {
 	Problem func(Problem) error
 }
 
-// Walk reads the whole ledger strictly, with memory bounded by its largest
-// day. It returns the first error of the visitor's functions.
+// Walk reads the whole ledger strictly. Of what it has read it keeps the ids of
+// days and fans only. It returns the first error of the visitor's functions.
 func (l *Ledger) Walk(ctx context.Context, v Visitor) error {
 	w := &walk{l: l, v: v}
 	days, err := w.days(ctx)
@@ -187,7 +187,9 @@ func (w *walk) below(ctx context.Context, level int, trees []node, keep func(nam
 			if keep != nil && !keep(e.Name) {
 				continue
 			}
-			if level < levelFan && !w.once(e.ID) {
+			// Who looks for one id in many fans must not miss the true one
+			// because a copy of its fan was met before.
+			if unique := level < levelDay || level == levelDay && keep == nil; unique && !w.once(e.ID) {
 				if err := w.malformed(n.path, misplaced{badTree(join(n.path, e.Name), "is the same folder as another"), true}); err != nil {
 					return err
 				}

@@ -19,9 +19,15 @@ import (
 // when there is no such ref. It does not look whether the object exists. A
 // ref that git cannot read, or a symbolic one, is a fault BadLedgerRef (VM502).
 func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
-	refs, err := r.Refs(ctx, name)
-	if err != nil || refs[name] != "" || !strings.HasPrefix(name, "refs/") {
-		return refs[name], err
+	refs, symbolic, err := r.list(ctx, name)
+	if err == nil && symbolic[name] {
+		err = fault.New(fault.BadLedgerRef, "%s is a symbolic ref", name).With("ref", name)
+	}
+	if err != nil {
+		return "", err
+	}
+	if refs[name] != "" || !strings.HasPrefix(name, "refs/") {
+		return refs[name], nil
 	}
 	// Git lists no symbolic ref that leads nowhere, but writes through it.
 	to, err := r.git.run(ctx, nil, "symbolic-ref", "--quiet", name)
@@ -35,29 +41,36 @@ func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 	return "", err
 }
 
-// Refs returns the refs that match for-each-ref patterns, by full name.
+// Refs returns the refs that match for-each-ref patterns, by full name. One
+// that git cannot read is a fault BadLedgerRef (VM502).
 func (r *Repo) Refs(ctx context.Context, patterns ...string) (map[string]OID, error) {
+	refs, _, err := r.list(ctx, patterns...)
+	return refs, err
+}
+
+// list is Refs, and says which of them are symbolic.
+func (r *Repo) list(ctx context.Context, patterns ...string) (refs map[string]OID, symbolic map[string]bool, err error) {
 	args := append([]string{"for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)"}, patterns...)
 	out, warnings, err := r.git.runWarned(ctx, nil, args...)
-	unreadable := fault.New(fault.BadLedgerRef, "git cannot read %s", strings.Join(patterns, ", ")).With("ref", patterns[0])
+	unreadable := fault.New(fault.BadLedgerRef, "git cannot read %s", strings.Join(patterns, ", ")).With("ref", strings.Join(patterns, " "))
 	var f *failure
 	switch {
 	case asFailure(err, &f):
-		return nil, unreadable.Because(f)
+		return nil, nil, unreadable.Because(f)
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case warnsOf(warnings, patterns):
-		return nil, unreadable.Because(&failure{subcommand: "for-each-ref", stderr: warnings})
+		return nil, nil, unreadable.Because(&failure{subcommand: "for-each-ref", stderr: warnings})
 	}
-	refs := make(map[string]OID)
+	refs, symbolic = make(map[string]OID), make(map[string]bool)
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\x00")
-		if len(fields) != 3 || fields[2] != "" {
-			return nil, unreadable.Because(fault.New(fault.BadLedgerRef, "%s is a symbolic ref", fields[0]))
+		if len(fields) != 3 {
+			return nil, nil, unreadable
 		}
-		refs[fields[0]] = OID(fields[1])
+		refs[fields[0]], symbolic[fields[0]] = OID(fields[1]), fields[2] != ""
 	}
-	return refs, nil
+	return refs, symbolic, nil
 }
 
 // warnsOf tells whether git passed over a broken ref that was asked for. Of

@@ -109,7 +109,7 @@ func (r *Repo) writeFault(err error, what string) error {
 	switch {
 	case f.says("No space left on device", "Disk quota exceeded", "File too large"):
 		return fault.New(fault.DiskFull, "%s: no space is left", what).Because(f)
-	case f.says("Permission denied", "Read-only file system", "insufficient permission", "Operation not permitted"):
+	case f.says("Permission denied", "Read-only file system", "insufficient permission", "Operation not permitted", "unable to create directory for"):
 		return fault.New(fault.ReadOnly, "%s: the repository is read-only", what).With("path", r.CommonDir).Because(f)
 	}
 	return fault.New(fault.GitRefused, "%s", what).Because(f)
