@@ -52,10 +52,10 @@ func newPrinter(env Env) *printer {
 	return p
 }
 
-// setColor decides about colour: git's word, a terminal, and NO_COLOR, which
-// wins over all (no-color.org).
+// setColor decides about colour: only on a terminal, unless git's configuration
+// says never or NO_COLOR is set (no-color.org).
 func (p *printer) setColor(mode string, env Env) {
-	p.color = (mode == "always" || mode == "auto" && p.width > 0 && env.lookup("TERM") != "dumb") && env.lookup("NO_COLOR") == ""
+	p.color = mode != "never" && p.width > 0 && env.lookup("TERM") != "dumb" && env.lookup("NO_COLOR") == ""
 }
 
 // structured tells whether the output is for programs.

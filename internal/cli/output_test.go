@@ -131,7 +131,7 @@ func TestColour(t *testing.T) {
 		env   []string
 		want  bool
 	}{
-		{"auto", 80, nil, true}, {"auto", 0, nil, false}, {"always", 0, nil, true}, {"never", 80, nil, false},
+		{"auto", 80, nil, true}, {"auto", 0, nil, false}, {"always", 0, nil, false}, {"always", 80, nil, true}, {"never", 80, nil, false},
 		{"always", 80, []string{"NO_COLOR=1"}, false}, {"auto", 80, []string{"TERM=dumb"}, false}, {"auto", 80, []string{"NO_COLOR="}, true},
 	} {
 		p, out, _ := testPrinter(c.width)
