@@ -13,13 +13,13 @@ help: ## print the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
 
 install: build ## put both commands and the manual under PREFIX (~/.local)
-	@mkdir -p "$(PREFIX)/bin"
-	@cp bin/git-vaultmesh bin/git-remembrancer "$(PREFIX)/bin/"
-	@echo "installed git-vaultmesh and git-remembrancer in $(PREFIX)/bin"
-	@"$(PREFIX)/bin/git-vaultmesh" help --install-man --dir "$(PREFIX)/share/man/man1"
-	@case ":$$PATH:" in *":$(PREFIX)/bin:"*) ;; *) \
-		echo "$(PREFIX)/bin is not on PATH; add this line to your shell's start file:"; \
-		echo "  export PATH=\"$(PREFIX)/bin:\$$PATH\"";; esac
+	@set -e; mkdir -p "$(PREFIX)/bin"; prefix=$$(cd "$(PREFIX)" && pwd); \
+	cp bin/git-vaultmesh bin/git-remembrancer "$$prefix/bin/"; \
+	echo "installed git-vaultmesh and git-remembrancer in $$prefix/bin"; \
+	"$$prefix/bin/git-vaultmesh" help --install-man --dir "$$prefix/share/man/man1"; \
+	case ":$$PATH:" in *":$$prefix/bin:"*) ;; *) \
+		echo "$$prefix/bin is not on PATH; add this line to your shell's start file:"; \
+		echo "  export PATH=\"$$prefix/bin:\$$PATH\"";; esac
 
 test: ## run all tests; needs Go, git and make
 	@$(GO) test ./...

@@ -191,6 +191,14 @@ func (c *checker) text(field, s string, limit int) {
 	c.when(strings.ContainsFunc(s, control), field, "has a control character")
 }
 
+// ValidName tells whether s can be a component, or the name of a ledger.
+func ValidName(s string) bool {
+	c := new(checker)
+	c.required("name", s)
+	c.identifier("name", s, maxComponent)
+	return len(c.findings) == 0
+}
+
 // identifier checks a component or a version.
 func (c *checker) identifier(field, s string, limit int) {
 	if s == "" {

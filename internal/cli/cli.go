@@ -191,7 +191,22 @@ func (a *app) parse(args []string) (*kong.Context, error) {
 		return nil, a.usage(args, err)
 	}
 	a.out.format = flags.Format
-	return parsed, nil
+	return parsed, refuseEmpty(parsed)
+}
+
+// refuseEmpty refuses a flag whose value is empty: it comes from a variable
+// that was not set, and would read as if the flag were not there. Only a note
+// may be empty.
+func refuseEmpty(parsed *kong.Context) error {
+	for _, element := range parsed.Path {
+		if element.Flag == nil || element.Flag.Name == "note" {
+			continue
+		}
+		if parsed.FlagValue(element.Flag) == "" {
+			return fault.New(fault.Usage, "the value of --%s is empty", element.Flag.Name)
+		}
+	}
+	return nil
 }
 
 // usage says what is wrong with the words. A command of the other program is

@@ -6,7 +6,6 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
-	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -46,18 +45,23 @@ func (c *recordCmd) Run(a *app) error {
 	}
 	bar := a.progress("working")
 	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial, Ledger: a.config.Ledger, Working: bar.add}
+	act := record.Record
 	if c.DryRun {
-		return c.preview(a, place, request, bar)
+		act = record.Preview
 	}
-	out, err := record.Record(a.ctx, place, request)
+	out, err := act(a.ctx, place, request)
 	bar.done()
 	if err != nil {
 		return err
 	}
-	if err := c.print(a, out); err != nil {
+	if err := c.print(a, out); err != nil || c.DryRun {
 		return err
 	}
-	return c.carry(a, out)
+	err = c.carry(a, out)
+	if flushErr := a.out.flush(); err == nil && flushErr != nil {
+		return fault.New(fault.OutputFailed, "recorded as %s, but the output cannot be written", out.ID).Because(flushErr)
+	}
+	return err
 }
 
 func (c *recordCmd) request() (record.Request, error) {
@@ -79,35 +83,30 @@ type recorded struct {
 	Receipt      json.RawMessage `json:"receipt"`
 }
 
-func (c *recordCmd) preview(a *app, place record.Place, request record.Request, bar *progress) error {
-	b, remarks, err := record.Preview(a.ctx, place, request)
-	bar.done()
-	if err != nil {
-		return err
-	}
-	r, err := receipt.Parse(b)
-	if err != nil {
-		return err
+func (c *recordCmd) print(a *app, out *record.Outcome) error {
+	status := "recorded"
+	switch {
+	case out.Exists:
+		status = "exists"
+	case c.DryRun:
+		status = "preview"
 	}
 	if a.out.structured() {
-		id := receipt.Sum(b)
-		return a.out.emit(recorded{id.String(), ledger.Path(id, r.RecordedAt), "", "preview", orEmpty(remarks), b})
+		return a.out.emit(recorded{out.ID.String(), out.Path, string(out.Head), status, orEmpty(out.Remarks), out.Bytes})
 	}
-	a.out.bytes(b)
-	for _, remark := range remarks {
+	if status == "preview" {
+		a.out.bytes(out.Bytes)
+	} else if err := c.summarise(a, status, out); err != nil {
+		return err
+	}
+	for _, remark := range out.Remarks {
 		a.out.remark("note", "%s", remark)
 	}
 	return nil
 }
 
-func (c *recordCmd) print(a *app, out *record.Outcome) error {
-	status := "recorded"
-	if out.Exists {
-		status = "exists"
-	}
-	if a.out.structured() {
-		return a.out.emit(recorded{out.ID.String(), out.Path, string(out.Head), status, orEmpty(out.Remarks), out.Bytes})
-	}
+// summarise says what the ledger has now.
+func (c *recordCmd) summarise(a *app, status string, out *record.Outcome) error {
 	r, err := receipt.Parse(out.Bytes)
 	if err != nil {
 		return err
@@ -119,9 +118,6 @@ func (c *recordCmd) print(a *app, out *record.Outcome) error {
 	}
 	for _, s := range r.Subjects {
 		a.out.line("  sha256  %s  %s", s.SHA256, s.Name)
-	}
-	for _, remark := range out.Remarks {
-		a.out.remark("note", "%s", remark)
 	}
 	return nil
 }

@@ -105,7 +105,19 @@ func (c *verifyCmd) artifact(a *app, l *ledger.Ledger, path string) error {
 	case len(known.Unread) > 0:
 		return unreadable(path, known.Unread)
 	}
-	return fault.New(fault.ArtifactUnknown, "nothing was recorded about %s, neither its SHA-256 %s nor its name", path, digest).With("path", path)
+	return c.unknown(a, j)
+}
+
+// unknown says that the ledger knows neither a file's hash nor its name.
+func (c *verifyCmd) unknown(a *app, j judged) error {
+	j.Verdict, j.Artifact.Result = verify.Incomplete, "unknown"
+	if a.out.structured() {
+		if err := a.out.emit(j.withLists()); err != nil {
+			return err
+		}
+	}
+	return fault.New(fault.ArtifactUnknown, "nothing was recorded about %s, neither its SHA-256 %s nor its name", j.Artifact.Path, j.Artifact.SHA256).
+		With("path", j.Artifact.Path)
 }
 
 // match judges the receipts that name an artifact.
@@ -134,11 +146,11 @@ func unreadable(path string, problems []ledger.Problem) error {
 
 func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {
 	j.Verdict, j.Artifact.Result, j.Receipts = verify.Invalid, "mismatch", ids(sameName)
-	j.Steps, j.Problems, j.Count = []verify.Step{}, []judgedProblem{}, len(sameName)
+	j.Count = len(sameName)
 	name := filepath.Base(j.Artifact.Path)
 	err := fault.New(fault.ArtifactMismatch, "%s has the SHA-256 %s, which was never recorded under its name", j.Artifact.Path, j.Artifact.SHA256).With("name", name)
 	if a.out.structured() {
-		if emitErr := a.out.emit(j); emitErr != nil {
+		if emitErr := a.out.emit(j.withLists()); emitErr != nil {
 			return emitErr
 		}
 		return err
@@ -165,6 +177,12 @@ type judged struct {
 	Artifact *judgedFile     `json:"artifact,omitempty"`
 }
 
+// withLists makes every list an array, also where nothing was judged.
+func (j judged) withLists() judged {
+	j.Steps, j.Problems, j.Receipts = orEmpty(j.Steps), orEmpty(j.Problems), orEmpty(j.Receipts)
+	return j
+}
+
 type judgedFile struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
@@ -185,12 +203,12 @@ func judgedAs(p ledger.Problem) judgedProblem {
 
 // conclude prints a report and turns its verdict into the command's end.
 func (c *verifyCmd) conclude(a *app, r *verify.Report, j judged, headlines []string) error {
-	j.Verdict, j.Steps, j.Problems, j.Count = r.Verdict, r.Steps, []judgedProblem{}, r.Receipts
+	j.Verdict, j.Steps, j.Count = r.Verdict, r.Steps, r.Receipts
 	for _, p := range r.Problems {
 		j.Problems = append(j.Problems, judgedAs(p))
 	}
 	if a.out.structured() {
-		if err := a.out.emit(j); err != nil {
+		if err := a.out.emit(j.withLists()); err != nil {
 			return err
 		}
 	} else {

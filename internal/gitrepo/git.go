@@ -187,7 +187,7 @@ func childEnv(env []string, noLazyFetch bool) []string {
 		switch {
 		case slices.Contains(dropped, name):
 		case slices.Contains(quarantine, name) && !inQuarantine:
-		case strings.HasPrefix(name, "GIT_TRACE") && tracesToStream(value):
+		case isTrace(name) && tracesToStream(value):
 		default:
 			child = append(child, v)
 		}
@@ -197,6 +197,12 @@ func childEnv(env []string, noLazyFetch bool) []string {
 		child = append(child, "GIT_NO_LAZY_FETCH=1")
 	}
 	return child
+}
+
+// isTrace tells whether a variable says where git writes a trace, and not how.
+func isTrace(name string) bool {
+	how := slices.ContainsFunc([]string{"_BRIEF", "_NESTING", "_REDACT", "_NO_DATA", "_MAX_FILES"}, func(s string) bool { return strings.HasSuffix(name, s) })
+	return strings.HasPrefix(name, "GIT_TRACE") && !how
 }
 
 // tracesToStream tells whether a GIT_TRACE value means standard error or an

@@ -71,20 +71,14 @@ func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Outcome{Remarks: d.remarks}
+	var out *Outcome
 	result, err := ledger.Update(ctx, p.Repo, p.Ref, func(l *ledger.Ledger) (*ledger.Change, error) {
 		if l == nil {
 			return nil, fault.New(fault.NoLedger, "this repository has no ledger at %s", p.Ref)
 		}
-		l.Pin(p.Ledger)
-		if err := d.bind(ctx, l, q); err != nil {
+		if out, err = d.settle(ctx, p, l, q); err != nil || out.Exists {
 			return nil, err
 		}
-		if known, err := d.known(ctx, p, l, q); known != nil || err != nil {
-			out.exists(known)
-			return nil, err
-		}
-		out.ID, out.Path, out.Bytes = receipt.Sum(d.bytes), ledger.Path(receipt.Sum(d.bytes), d.receipt.RecordedAt), d.bytes
 		return &ledger.Change{
 			Additions: []ledger.Addition{{Receipt: d.bytes, Evidence: d.stored}},
 			Author:    author.Line(),
@@ -99,25 +93,40 @@ func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 	return out, nil
 }
 
-// Preview builds a receipt as [Record] would, and writes nothing.
-func Preview(ctx context.Context, p Place, q Request) ([]byte, []string, error) {
+// Preview builds a receipt as [Record] would, and writes nothing. The head of
+// the outcome is "" unless the receipt is in the ledger already.
+func Preview(ctx context.Context, p Place, q Request) (*Outcome, error) {
 	d, err := prepare(ctx, p, q, consult(ctx, p, q))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l, err := ledger.Open(ctx, p.Repo, p.Ref)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	l.Pin(p.Ledger)
-	err = d.bind(ctx, l, q)
-	return d.bytes, d.remarks, err
+	out, err := d.settle(ctx, p, l, q)
+	if err == nil && out.Exists {
+		out.Head = l.Head
+	}
+	return out, err
 }
 
-func (o *Outcome) exists(e *ledger.Entry) {
-	if e != nil {
-		o.ID, o.Path, o.Bytes = e.ID, e.Path, e.Raw
+// settle makes the receipt one of the ledger l, unless it need not be
+// recorded again.
+func (d *draft) settle(ctx context.Context, p Place, l *ledger.Ledger, q Request) (*Outcome, error) {
+	l.Pin(p.Ledger)
+	if err := d.bind(ctx, l, q); err != nil {
+		return nil, err
 	}
+	known, err := d.known(ctx, p, l, q)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		return &Outcome{ID: known.ID, Path: known.Path, Bytes: known.Raw, Exists: true, Remarks: d.remarks}, nil
+	}
+	id := receipt.Sum(d.bytes)
+	return &Outcome{ID: id, Path: ledger.Path(id, d.receipt.RecordedAt), Bytes: d.bytes, Remarks: d.remarks}, nil
 }
 
 // Recordable lists the kinds that [Record] makes. The others are made by

@@ -47,7 +47,7 @@ type Outcome struct {
 	Name   string
 	Head   gitrepo.OID
 	Remote string // where it was fetched from
-	Remark string // what the user should know of it
+	Remark string // what the user should know of it, "" when nothing
 }
 
 // TrackingRef is where git fetches a remote's ref for the ledger to.
@@ -58,18 +58,21 @@ func TrackingRef(remote, ref string) string {
 	return "refs/vaultmesh-remotes/" + remote + "/" + strings.TrimPrefix(ref, "refs/vaultmesh/")
 }
 
-// Ledger makes sure that there is a ledger. The faults are RemoteFailed
-// (VM701) when a remote that might have one cannot be asked, OtherLedger
+// Ledger makes sure that there is a ledger. The faults are BadOperand (VM113)
+// for a remote that is none or a name that cannot be one, RemoteFailed (VM701) when a remote that might have one cannot be asked, OtherLedger
 // (VM516) when several have one and none is the default, Invalid (VM512) when
 // a remote's ledger does not hold, and those of [ledger.Update].
 func Ledger(ctx context.Context, q Request) (*Outcome, error) {
 	if q.Remote != "" && !slices.Contains(q.Config.Remotes, q.Remote) {
 		return nil, fault.New(fault.BadOperand, "%.80q is not the name of a remote", q.Remote).With("command", "init")
 	}
+	if q.Name != "" && !receipt.ValidName(q.Name) {
+		return nil, unfit("the name %.80q", q.Name)
+	}
 	l, err := ledger.Open(ctx, q.Repo, q.Config.Ref)
 	if err == nil {
 		l.Pin(q.Config.Ledger)
-		return outcome(ctx, l, Exists, "")
+		return q.existing(ctx, l)
 	}
 	if !fault.Has(err, fault.NoLedger) {
 		return nil, err
@@ -82,6 +85,24 @@ func Ledger(ctx context.Context, q Request) (*Outcome, error) {
 		return q.take(ctx, remote)
 	}
 	return q.begin(ctx)
+}
+
+// existing is the outcome where a ledger is already. What was asked for a new
+// one does not change it, which is said.
+func (q Request) existing(ctx context.Context, l *ledger.Ledger) (*Outcome, error) {
+	out, err := outcome(ctx, l, Exists, "")
+	if err == nil && q.Name != "" && q.Name != out.Name {
+		out.Remark = "a ledger keeps its name; --name is for a new one"
+	}
+	if err == nil && q.Remote != "" {
+		out.Remark = "this ledger stays; --remote is for a repository without one"
+	}
+	return out, err
+}
+
+// unfit says that a new ledger cannot be called so.
+func unfit(format string, args ...any) error {
+	return fault.New(fault.BadOperand, format+" cannot be a ledger's: say another with --name", args...).With("command", "init")
 }
 
 func outcome(ctx context.Context, l *ledger.Ledger, status, remote string) (*Outcome, error) {
@@ -223,6 +244,9 @@ func (q Request) genesis(author gitrepo.Identity) ([]byte, error) {
 	name := q.Name
 	if name == "" {
 		name = repositoryName(q.Repo.CommonDir)
+		if !receipt.ValidName(name) {
+			return nil, unfit("the folder's name %.80q", name)
+		}
 	}
 	r := &receipt.Receipt{
 		Kind:       receipt.KindGenesis,
