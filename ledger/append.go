@@ -56,7 +56,7 @@ const (
 //
 // The faults are those of [Open] and build, BadTree (VM504) when the tree to
 // append to is malformed, LostRace (VM505) and RefLocked (VM503) after
-// retries, ReadOnly (VM507) and DiskFull (VM508).
+// retries, ReadOnly (VM507), DiskFull (VM508) and HookRefused (VM601).
 func Update(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l *Ledger) (*Change, error)) (Result, error) {
 	for races, locks := 0, 0; ; {
 		result, err := tryUpdate(ctx, repo, ref, build)

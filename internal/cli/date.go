@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ncruces/go-strftime"
 )
 
 // gitDate shows a moment as git log does, by the mode in log.date
 // (git-log, "--date"). A mode that is not known reads as the default.
 func gitDate(t time.Time, mode string, now time.Time) string {
-	mode, _ = strings.CutPrefix(mode, "auto:")
+	mode = strings.TrimPrefix(mode, "auto:")
+	if own, format, ok := strings.Cut(mode, ":"); ok && (own == "format" || own == "format-local") {
+		return strftime.Format(format, t)
+	}
 	if base, ok := strings.CutSuffix(mode, "-local"); ok {
 		return gitDate(t, base, now)
 	}
@@ -26,10 +31,27 @@ func gitDate(t time.Time, mode string, now time.Time) string {
 		return fmt.Sprintf("%d %s", t.Unix(), t.Format("-0700"))
 	case "unix":
 		return fmt.Sprint(t.Unix())
-	case "relative", "human":
+	case "relative":
 		return relative(now.Sub(t))
+	case "human":
+		return human(t, now.In(t.Location()))
 	}
 	return t.Format("Mon Jan 2 15:04:05 2006 -0700")
+}
+
+// human shows a moment by no more than what tells it from now: how long ago
+// on the same day, the weekday within five days, no year within this one.
+func human(t, now time.Time) string {
+	days := now.Day() - t.Day()
+	switch {
+	case t.Year() != now.Year():
+		return t.Format("Jan 2 2006")
+	case t.Month() != now.Month() || days < 0 || days >= 5:
+		return t.Format("Mon Jan 2 15:04")
+	case days == 0:
+		return relative(now.Sub(t))
+	}
+	return t.Format("Mon 15:04")
 }
 
 // shortDate is for tables: the day, unless log.date asks for something else.

@@ -169,37 +169,6 @@ func TestCrashIsAFault(t *testing.T) {
 	}
 }
 
-func TestGitDate(t *testing.T) {
-	at := time.Date(2026, 11, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
-	now := at.Add(49 * time.Hour)
-	for mode, want := range map[string]string{
-		"default": "Mon Nov 2 03:04:05 2026 +0100", "iso": "2026-11-02 03:04:05 +0100", "iso-strict": "2026-11-02T03:04:05+01:00",
-		"rfc": "Mon, 2 Nov 2026 03:04:05 +0100", "short": "2026-11-02", "raw": "1793585045 +0100", "unix": "1793585045",
-		"relative": "2 days ago", "nonsense": "Mon Nov 2 03:04:05 2026 +0100", "iso-local": "2026-11-02 03:04:05 +0100", "auto:short": "2026-11-02",
-	} {
-		if got := gitDate(at, mode, now); got != want {
-			t.Errorf("%s: %q, want %q", mode, got, want)
-		}
-	}
-	if got := shortDate(at, "default", now); got != "2026-11-02" {
-		t.Errorf("short date %q", got)
-	}
-}
-
-func TestRelativeDates(t *testing.T) {
-	const day = 24 * time.Hour
-	for d, want := range map[time.Duration]string{
-		-time.Second: "in the future", 0: "0 seconds ago", time.Second: "1 second ago", 89 * time.Second: "89 seconds ago", 90 * time.Second: "2 minutes ago",
-		89 * time.Minute: "89 minutes ago", 90 * time.Minute: "2 hours ago", 35 * time.Hour: "35 hours ago", 36 * time.Hour: "2 days ago", 13 * day: "13 days ago",
-		14 * day: "2 weeks ago", 69 * day: "10 weeks ago", 70 * day: "2 months ago", 364 * day: "12 months ago", 366 * day: "1 year ago",
-		400 * day: "1 year, 1 month ago", 730 * day: "2 years ago", 2000 * day: "5 years ago",
-	} {
-		if got := relative(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
-	}
-}
-
 // Every flag of the grammar has its line in the command's page, and every
 // flag of a page is in the grammar.
 func TestPagesAndGrammarAgree(t *testing.T) {

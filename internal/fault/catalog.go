@@ -45,6 +45,7 @@ const (
 	ArtifactUnknown  Code = "VM515" // neither name nor hash is known
 	OtherLedger      Code = "VM516" // remotes hold different ledgers
 	ObjectTooLarge   Code = "VM517" // an object is larger than what it is for may be
+	HookRefused      Code = "VM601" // a hook of the repository refused
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Internal         Code = "VM901" // a fault of this program
@@ -126,6 +127,7 @@ var catalog = map[Code]Entry{
 	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --component NAME --version VERSION --artifact {path}"},
 	OtherLedger:      {ExitRepository, "different ledgers", "say which remote's ledger this repository shares:\ngit vaultmesh init --remote NAME"},
 	ObjectTooLarge:   {ExitInvalid, "object is too large", "no honest program wrote it; see every fault:\ngit vaultmesh verify --all"},
+	HookRefused:      {ExitRefused, "refused by a hook", "nothing was recorded; the hook's words above say what it wants"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},

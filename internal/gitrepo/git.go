@@ -40,6 +40,23 @@ func (f *failure) says(texts ...string) bool {
 	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(f.stderr, t) })
 }
 
+// hookWords are what a hook said before git gave up, in one line. It says it
+// twice when it is asked again as git goes back.
+func (f *failure) hookWords() string {
+	var lines []string
+	for line := range strings.Lines(f.stderr) {
+		line = strings.TrimSpace(line)
+		ours := strings.HasPrefix(line, "fatal: ") || strings.Contains(line, "core.fsyncObjectFiles")
+		if !ours && line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return "it said nothing"
+	}
+	return strings.Join(lines, " ")
+}
+
 func asFailure(err error, f **failure) bool { return errors.As(err, f) }
 
 // firstFatal is the first line that begins with fatal: or error:, else the first.

@@ -95,7 +95,7 @@ func covers(pattern, ref string) bool {
 // UpdateRef moves a ref from old to new in one transaction of git, or leaves
 // it as it is. An old of "" means that the ref must not exist. The faults are
 // LostRace (VM505) when the ref is no longer at old, RefLocked (VM503),
-// ReadOnly (VM507) and DiskFull (VM508).
+// ReadOnly (VM507), DiskFull (VM508) and HookRefused (VM601).
 func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	expected := old
 	if old == "" {

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"context"
 	"encoding/binary"
+	"errors"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -107,6 +108,8 @@ func (r *Repo) writeFault(err error, what string) error {
 		return err
 	}
 	switch {
+	case f.says("aborted by hook"):
+		return fault.New(fault.HookRefused, "%s: a hook refused it", what).Because(errors.New(f.hookWords()))
 	case f.says("No space left on device", "Disk quota exceeded", "File too large"):
 		return fault.New(fault.DiskFull, "%s: no space is left", what).Because(f)
 	case f.says("Permission denied", "Read-only file system", "insufficient permission", "Operation not permitted", "unable to create directory for"):
