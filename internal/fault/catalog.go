@@ -101,7 +101,7 @@ var catalog = map[Code]Entry{
 	NotCanonical: {ExitInvalid, "not canonical", "these bytes were not written by git-vaultmesh, or were changed since; " +
 		"the rule is in docs/spec/canonical.md"},
 	TooLarge: {ExitUsage, "over a limit", "shorten it; long texts belong into a file given with --evidence"},
-	BadField: {ExitUsage, "field against its rule", "the rules for each field are in docs/spec/receipt.md"},
+	BadField: {ExitUsage, "field against its rule", "see the rules for fields:\n{program} help record"},
 	NotUTF8:  {ExitUsage, "not UTF-8", "convert the text to UTF-8 and record it again"},
 	Secret: {ExitUsage, "looks like a secret", "a ledger is never rewritten: take the secret out, or, if it is none, say so:\n" +
 		"--allow-secret"},

@@ -46,8 +46,7 @@ func (f *failure) hookWords() string {
 	var lines []string
 	for line := range strings.Lines(f.stderr) {
 		line = strings.TrimSpace(line)
-		ours := strings.HasPrefix(line, "fatal: ") || strings.Contains(line, "core.fsyncObjectFiles")
-		if !ours && line != "" && !slices.Contains(lines, line) {
+		if line != "" && !strings.HasPrefix(line, "fatal: ") && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
@@ -148,11 +147,26 @@ func (g git) judge(ctx context.Context, cmd *exec.Cmd, err error, stderr string)
 	case ctx.Err() != nil:
 		return fault.New(fault.Interrupted, "interrupted")
 	case errors.As(err, &exit):
-		return &failure{subcommand: subcommand(cmd.Args[1:]), stderr: stderr}
+		return &failure{subcommand: subcommand(cmd.Args[1:]), stderr: words(stderr, exit)}
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, exec.ErrDot):
 		return fault.New(fault.GitMissing, "git cannot be started").Because(err)
 	}
 	return fault.New(fault.GitRefused, "git cannot be run").Because(err)
+}
+
+// words are what git said as it ended, and by which signal if it was one.
+// Newer versions deplore a setting that older ones need, see [durable].
+func words(stderr string, exit *exec.ExitError) string {
+	var b strings.Builder
+	for line := range strings.Lines(stderr) {
+		if !strings.Contains(line, "core.fsyncObjectFiles") {
+			b.WriteString(line)
+		}
+	}
+	if exit.ExitCode() < 0 {
+		b.WriteString("\nfatal: " + exit.String())
+	}
+	return b.String()
 }
 
 // subcommand is the first word that is neither an option nor a -c value.
