@@ -196,13 +196,30 @@ func (l *Ledger) genesisNamed(ctx context.Context, id receipt.ID) (*Entry, error
 			return nil, err
 		}
 		for _, e := range found {
-			if e.isGenesis() {
-				return e, nil
+			if e, err := l.inItsPlace(ctx, e); err != nil || e != nil {
+				return e, err
 			}
 		}
 		days = days[n:]
 	}
 	return nil, nil
+}
+
+// inItsPlace is a genesis that was found, or the one that it is a copy of: a
+// walk goes into equal folders once only, and the first it met may lie under
+// another date. It is nil for what is no genesis.
+func (l *Ledger) inItsPlace(ctx context.Context, e *Entry) (*Entry, error) {
+	if e.isGenesis() {
+		return e, nil
+	}
+	if e.Receipt == nil || e.Receipt.Kind != receipt.KindGenesis || receipt.Sum(e.Raw) != e.ID {
+		return nil, nil
+	}
+	original, err := l.at(ctx, Path(e.ID, e.Receipt.RecordedAt))
+	if err != nil || original == nil || !original.isGenesis() {
+		return nil, err
+	}
+	return original, nil
 }
 
 // findGenesis first follows the ledger field of the first receipt by path,
@@ -245,8 +262,8 @@ func (l *Ledger) guessGenesis(ctx context.Context) (*Entry, error) {
 	if err != nil || first == nil || first.Receipt == nil {
 		return nil, err
 	}
-	if first.isGenesis() {
-		return first, nil
+	if g, err := l.inItsPlace(ctx, first); g != nil || err != nil {
+		return g, err
 	}
 	return l.genesisNamed(ctx, first.Receipt.Ledger)
 }

@@ -150,6 +150,7 @@ func TestGenesisIsFoundWhateverComesFirst(t *testing.T) {
 		"an empty year":               {"1970": b.raw()},
 		"a stray year":                {"0001": b.raw(line{"x", b.blob("x")})},
 		"a genesis under another id":  {"1970/01/01/ab/" + id + "/receipt.json": b.blob(string(other))},
+		"a copy of it":                {"1970/01/01/" + folderOf(t, g)[11:] + "/receipt.json": b.blob(string(g))},
 		"a genesis of another day":    {"1970/01/01/" + folderOf(t, other)[11:] + "/receipt.json": b.blob(string(other))},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,6 +185,11 @@ func TestAPinnedGenesisCannotBeOutdone(t *testing.T) {
 	l.Pin(receipt.Sum(g))
 	b.wantGenesis(l, g)
 
+	copied := b.ledger(b.tree(b.base(g).with(files{"1970/01/01/" + folderOf(t, g)[11:] + "/receipt.json": b.blob(string(g))})))
+	copied.Pin(receipt.Sum(g))
+	b.wantGenesis(copied, g)
+
+	b.ledger(tree)
 	for name, pin := range map[string][]byte{"a release": release(t, g, began, "v1"), "nothing here": genesis(t, "elsewhere", began)} {
 		l := b.opened()
 		l.Pin(receipt.Sum(pin))

@@ -132,21 +132,32 @@ func (l *Ledger) One(ctx context.Context, prefix string) (*Entry, error) {
 
 // first is the first entry by path, nil in an empty ledger.
 func (l *Ledger) first(ctx context.Context) (*Entry, error) {
+	return l.descend(ctx, func(_ int, name string) bool { return name != versionName })
+}
+
+// at is the entry at a path, nil if there is none.
+func (l *Ledger) at(ctx context.Context, path string) (*Entry, error) {
+	names := strings.Split(path, "/")
+	return l.descend(ctx, func(level int, name string) bool { return name == names[level] })
+}
+
+// descend opens the first entry to which kept names lead.
+func (l *Ledger) descend(ctx context.Context, keep func(level int, name string) bool) (*Entry, error) {
 	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
 	path := []node{{id: l.tree}}
 	for level := levelRoot; level < levelFolder; level++ {
-		below, err := w.below(ctx, level, path[:1], func(name string) bool { return name != versionName })
+		below, err := w.below(ctx, level, path[:1], func(name string) bool { return keep(level, name) })
 		if err != nil || len(below) == 0 {
 			return nil, err
 		}
 		path = below
 	}
-	var first *Entry
+	var found *Entry
 	err := w.entries(ctx, path[:1], func(e *Entry) error {
-		first = e
+		found = e
 		return nil
 	})
-	return first, err
+	return found, err
 }
 
 // node is a tree of the ledger and where it hangs.
@@ -187,9 +198,7 @@ func (w *walk) below(ctx context.Context, level int, trees []node, keep func(nam
 			if keep != nil && !keep(e.Name) {
 				continue
 			}
-			// Who looks for one id in many fans must not miss the true one
-			// because a copy of its fan was met before.
-			if unique := level < levelDay || level == levelDay && keep == nil; unique && !w.once(e.ID) {
+			if level < levelFan && !w.once(e.ID) {
 				if err := w.malformed(n.path, misplaced{badTree(join(n.path, e.Name), "is the same folder as another"), true}); err != nil {
 					return err
 				}
