@@ -19,39 +19,40 @@ const Schema = "vaultmesh.receipt/v1"
 const MaxSize = 64 << 10
 
 // Receipt is the value of one receipt. The rules for each field stand in
-// docs/spec/receipt.md; [Receipt.Encode] and [Parse] enforce them all.
+// docs/spec/receipt.md; [Receipt.Encode] and [Parse] enforce them all. The
+// fields stand in the order of the canonical form, so that writing one need not
+// sort them.
 type Receipt struct {
-	Schema     string            `json:"schema"`
-	Kind       Kind              `json:"kind"`
-	Ledger     ID                `json:"ledger,omitzero"` // id of the genesis receipt; absent in it
-	RecordedAt Time              `json:"recorded_at"`
-	OccurredAt *Time             `json:"occurred_at,omitempty"`
-	Recorder   Person            `json:"recorder"`
-	Component  string            `json:"component,omitempty"`
-	Version    string            `json:"version,omitempty"`
-	Commit     Object            `json:"commit,omitempty"`
-	Tree       Object            `json:"tree,omitempty"`
-	PatchID    Object            `json:"patch_id,omitempty"`
-	Ref        string            `json:"ref,omitempty"`
-	Subjects   []Subject         `json:"subjects,omitempty"` // sorted by name, then hash
-	Evidence   []Evidence        `json:"evidence,omitempty"` // sorted by name, then hash
-	ChainRef   string            `json:"chain_ref,omitempty"`
-	Links      []Link            `json:"links,omitempty"` // sorted by relation, then id
-	Labels     map[string]string `json:"labels,omitempty"`
-	Note       string            `json:"note,omitempty"`
-	After      ID                `json:"after,omitzero"` // newest seal known to the recorder
-
-	Genesis     *Genesis     `json:"genesis,omitempty"`
-	Decision    *Decision    `json:"decision,omitempty"`
-	Incident    *Incident    `json:"incident,omitempty"`
-	Discovery   *Discovery   `json:"discovery,omitempty"`
-	Attestation *Attestation `json:"attestation,omitempty"`
-	Spawn       *Spawn       `json:"spawn,omitempty"`
-	Import      *Import      `json:"import,omitempty"`
-	Covenant    *Covenant    `json:"covenant,omitempty"`
-	Seal        *Seal        `json:"seal,omitempty"`
-	Merge       *Merge       `json:"merge,omitempty"`
-	Revocation  *Revocation  `json:"revocation,omitempty"`
+	After       ID                `json:"after,omitzero"` // newest seal known to the recorder
+	Attestation *Attestation      `json:"attestation,omitempty"`
+	ChainRef    string            `json:"chain_ref,omitempty"`
+	Commit      Object            `json:"commit,omitempty"`
+	Component   string            `json:"component,omitempty"`
+	Covenant    *Covenant         `json:"covenant,omitempty"`
+	Decision    *Decision         `json:"decision,omitempty"`
+	Discovery   *Discovery        `json:"discovery,omitempty"`
+	Evidence    []Evidence        `json:"evidence,omitempty"` // sorted by name, then hash
+	Genesis     *Genesis          `json:"genesis,omitempty"`
+	Import      *Import           `json:"import,omitempty"`
+	Incident    *Incident         `json:"incident,omitempty"`
+	Kind        Kind              `json:"kind"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Ledger      ID                `json:"ledger,omitzero"` // id of the genesis receipt; absent in it
+	Links       []Link            `json:"links,omitempty"` // sorted by relation, then id
+	Merge       *Merge            `json:"merge,omitempty"`
+	Note        string            `json:"note,omitempty"`
+	OccurredAt  *Time             `json:"occurred_at,omitempty"`
+	PatchID     Object            `json:"patch_id,omitempty"`
+	RecordedAt  Time              `json:"recorded_at"`
+	Recorder    Person            `json:"recorder"`
+	Ref         string            `json:"ref,omitempty"`
+	Revocation  *Revocation       `json:"revocation,omitempty"`
+	Schema      string            `json:"schema"`
+	Seal        *Seal             `json:"seal,omitempty"`
+	Spawn       *Spawn            `json:"spawn,omitempty"`
+	Subjects    []Subject         `json:"subjects,omitempty"` // sorted by name, then hash
+	Tree        Object            `json:"tree,omitempty"`
+	Version     string            `json:"version,omitempty"`
 
 	// Future is set by [Parse] on a receipt whose schema or kind this version
 	// does not know. Only Schema, Kind, Ledger and RecordedAt are filled then.
@@ -60,8 +61,8 @@ type Receipt struct {
 
 // Person is who says it recorded: a claim, as in a git commit. A signature proves it.
 type Person struct {
-	Name  string `json:"name"`
 	Email string `json:"email"`
+	Name  string `json:"name"`
 }
 
 // Subject is an artifact: a file's base name or a URI, and its SHA-256. Size
@@ -75,17 +76,17 @@ type Subject struct {
 // Evidence is a file that supports the receipt. Where Stored is true its
 // bytes lie beside the receipt in the ledger, else only the hash is kept.
 type Evidence struct {
+	MediaType string `json:"media_type"`
 	Name      string `json:"name"`
 	SHA256    Digest `json:"sha256"`
 	Size      int64  `json:"size"`
-	MediaType string `json:"media_type"`
 	Stored    bool   `json:"stored"`
 }
 
 // Link names another receipt of the same ledger and what this one is to it.
 type Link struct {
-	Rel     string `json:"rel"`
 	Receipt ID     `json:"receipt"`
+	Rel     string `json:"rel"`
 }
 
 // The relations of a [Link].
@@ -175,28 +176,39 @@ func Parse(b []byte) (*Receipt, error) {
 }
 
 // parseKnown reads a receipt of this version. Bytes that are the spelling of
-// the value they read as are canonical.
+// the value they read as are canonical, and hold nothing else.
 func parseKnown(b []byte) (*Receipt, error) {
 	r := new(Receipt)
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(r); err != nil {
-		return nil, fault.New(fault.BadField, "not a receipt").Because(err)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, notAReceipt(err)
 	}
-	if err := r.Validate(); err != nil {
-		return nil, err
-	}
-	// encoding/json matches names without regard to case and reads null as
-	// absent; writing the value again shows both.
 	again, err := canon.Spell(r, MaxSize)
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(again, b) {
-		return nil, fault.New(fault.BadField, "a field is null, empty or misspelled: written again, the receipt differs")
+		return nil, explain(b)
 	}
-	return r, nil
+	return r, r.Validate()
 }
+
+// explain says what is wrong with bytes that do not read back as they are.
+// encoding/json matches names without regard to case, passes over names that
+// it does not know and reads null as absent.
+func explain(b []byte) error {
+	r := new(Receipt)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(r); err != nil {
+		return notAReceipt(err)
+	}
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	return fault.New(fault.BadField, "a field is null, empty or misspelled: written again, the receipt differs")
+}
+
+func notAReceipt(err error) error { return fault.New(fault.BadField, "not a receipt").Because(err) }
 
 // schemaForm is what later versions of the format may call themselves.
 var schemaForm = regexp.MustCompile(`^vaultmesh\.receipt/v[1-9][0-9]{0,5}$`)

@@ -27,6 +27,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gowebpki/jcs"
@@ -89,11 +90,50 @@ func Spell(v any, limit int) ([]byte, error) {
 	if len(raw) > 6*limit { // an escape such as \u001f is six bytes for one
 		return nil, fault.New(fault.TooLarge, "%d bytes of JSON are over the limit of %d", len(raw), limit)
 	}
+	if plain(raw) {
+		return raw, nil
+	}
 	b, err := jcs.Transform(raw)
 	if err != nil {
 		return nil, fault.New(fault.NotCanonical, "value has no canonical form").Because(err)
 	}
 	return b, nil
+}
+
+// plain tells whether compact JSON, as encoding/json writes it, is its own
+// RFC 8785 form: no string has an escape, so that each is spelled in the one way
+// left, every number is an integer, and the names in an object, all of ASCII,
+// are sorted.
+func plain(raw []byte) bool {
+	var names []string // the last one of each object or array that is open
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '{' || c == '[':
+			names = append(names, "")
+		case c == '}' || c == ']':
+			names = names[:len(names)-1]
+		case c == '-' || '0' <= c && c <= '9':
+			end, err := scanInteger(raw, i)
+			if err != nil {
+				return false
+			}
+			i = end - 1
+		case c == '"':
+			text := raw[i+1 : i+1+bytes.IndexByte(raw[i+1:], '"')]
+			if bytes.IndexByte(text, '\\') >= 0 {
+				return false
+			}
+			if i += len(text) + 1; i+1 == len(raw) || raw[i+1] != ':' {
+				continue
+			}
+			name := string(text)
+			if name <= names[len(names)-1] || strings.ContainsFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) {
+				return false
+			}
+			names[len(names)-1] = name
+		}
+	}
+	return true
 }
 
 // scan checks in one pass, without recursion, what RFC 8785 leaves open and
