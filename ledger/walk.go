@@ -160,6 +160,29 @@ func (l *Ledger) descend(ctx context.Context, keep func(level int, name string) 
 	return found, err
 }
 
+// Place is where an entry lies, as somebody remembers it: the folder's path
+// and its tree.
+type Place struct {
+	Path   string
+	Folder gitrepo.OID
+}
+
+// Load opens entries whose places are known, without looking for them. What
+// they hold is judged as that of any entry, but not that they are in the ledger.
+func (l *Ledger) Load(ctx context.Context, places []Place) ([]*Entry, error) {
+	w := &walk{l: l}
+	folders := make([]node, len(places))
+	for i, p := range places {
+		folders[i] = node{p.Path, p.Folder}
+	}
+	var found []*Entry
+	err := w.entries(ctx, folders, func(e *Entry) error {
+		found = append(found, e)
+		return nil
+	})
+	return found, err
+}
+
 // node is a tree of the ledger and where it hangs.
 type node struct {
 	path string
@@ -254,7 +277,7 @@ func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error
 		if i < 0 {
 			return w.malformed(n.path, misplaced{badTree(n.path, "has no %s", receiptName), true})
 		}
-		entries, receipts = append(entries, &Entry{Path: n.path, Files: files, malformed: wrong}), append(receipts, files[i].Object)
+		entries, receipts = append(entries, &Entry{Path: n.path, Folder: n.id, Files: files, malformed: wrong}), append(receipts, files[i].Object)
 		return nil
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -118,6 +119,24 @@ func (r *Receipt) Title() string {
 		}
 	}
 	return words
+}
+
+// Gist is what tells receipts of one kind, component and version apart: a
+// title, the first subject's name, or the note.
+func (r *Receipt) Gist() string {
+	switch {
+	case r.Genesis != nil:
+		return r.Genesis.Name
+	case r.Decision != nil:
+		return r.Decision.Title
+	case r.Incident != nil:
+		return strings.TrimSpace(r.Incident.Severity + " " + r.Incident.Impact)
+	case r.Discovery != nil:
+		return r.Discovery.Title
+	case len(r.Subjects) > 0:
+		return r.Subjects[0].Name
+	}
+	return r.Note
 }
 
 // Encode returns the canonical bytes of r. It sets the schema, and sorts the

@@ -299,37 +299,3 @@ func (a *app) openLedger(noLazyFetch bool) (*ledger.Ledger, error) {
 	l.Pin(a.config.Ledger)
 	return l, nil
 }
-
-// scan calls each for every entry that holds by itself and belongs to the
-// ledger. What does not is passed over, and said.
-func (a *app) scan(l *ledger.Ledger, each func(*ledger.Entry)) error {
-	genesis, err := l.Genesis(a.ctx)
-	if err != nil {
-		return err
-	}
-	bar := a.progress("reading receipts")
-	skipped := 0
-	err = l.Walk(a.ctx, ledger.Visitor{
-		Entry: func(e *ledger.Entry) error {
-			bar.add()
-			if len(e.Problems()) > 0 || e.BelongsTo(genesis.ID) != nil {
-				skipped++
-				return nil
-			}
-			each(e)
-			return nil
-		},
-		Problem: func(p ledger.Problem) error {
-			if ledger.Unreadable(p.Err) {
-				return fault.From(p.Err).With("ref", l.Ref)
-			}
-			skipped++
-			return nil
-		},
-	})
-	bar.done()
-	if skipped > 0 {
-		a.out.warn("%d entries of the ledger do not hold and are left out; see git vaultmesh verify --all", skipped)
-	}
-	return err
-}

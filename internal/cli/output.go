@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/fatih/color"
-	"github.com/mattn/go-runewidth"
 	"golang.org/x/term"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -37,19 +35,28 @@ type printer struct {
 	errTTY bool
 	color  bool
 	failed error // the first failure to write
+	pager  *pager
 }
 
 func newPrinter(env Env) *printer {
-	p := &printer{out: bufio.NewWriter(env.Stdout), err: env.Stderr, format: formatHuman}
-	if f, ok := env.Stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.width = 80
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-			p.width = w
-		}
+	p := &printer{out: bufio.NewWriter(env.Stdout), err: env.Stderr, format: formatHuman, width: terminalWidth(env.Stdout)}
+	if env.lookup("GIT_PAGER_IN_USE") == "true" && p.width == 0 {
+		p.width = terminalWidth(env.Stderr) // git has begun a pager itself, as pager.remembrancer asks for
 	}
-	f, ok := env.Stderr.(*os.File)
-	p.errTTY = ok && term.IsTerminal(int(f.Fd()))
+	p.errTTY = terminalWidth(env.Stderr) > 0
 	return p
+}
+
+// terminalWidth is how many columns a terminal has, 0 for what is none.
+func terminalWidth(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
 }
 
 // setColor decides about colour: only on a terminal, unless git's configuration
@@ -148,8 +155,12 @@ func (p *printer) hand() {
 }
 
 // flush hands over everything, and says whether all of it could be written.
+// Who leaves the pager has seen enough.
 func (p *printer) flush() error {
 	p.hand()
+	if p.pager != nil {
+		return p.pager.end()
+	}
 	if p.failed != nil {
 		return fault.New(fault.OutputFailed, "the output cannot be written").Because(p.failed)
 	}
@@ -158,20 +169,28 @@ func (p *printer) flush() error {
 
 // emit prints a value for programs, in the format that was asked for.
 func (p *printer) emit(v any) error {
+	text, err := indented(v, "")
+	if err == nil && p.format == formatYAML {
+		text, err = toYAML(text)
+	} else {
+		text = escapeJSON(text)
+	}
+	if err == nil {
+		p.write(p.out, text)
+	}
+	return err
+}
+
+// indented is the JSON of a value over several lines.
+func indented(v any, prefix string) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
+	e.SetIndent(prefix, "  ")
 	if err := e.Encode(v); err != nil {
-		return fault.New(fault.Internal, "the output has no JSON form").Because(err)
+		return "", fault.New(fault.Internal, "the output has no JSON form").Because(err)
 	}
-	if p.format == formatYAML {
-		text, err := toYAML(b.String())
-		p.write(p.out, text)
-		return err
-	}
-	p.write(p.out, escapeJSON(b.String()))
-	return nil
+	return b.String(), nil
 }
 
 // fault prints an error as a tree, or as one object.
@@ -208,57 +227,6 @@ func (p *printer) fault(f *fault.Error) {
 		}
 	}
 	p.write(p.err, b.String())
-}
-
-// table prints rows under headings. On a terminal the last column is cut so
-// that no row breaks.
-func (p *printer) table(headings []string, rows [][]string) {
-	all := append([][]string{headings}, rows...)
-	columns := len(headings)
-	for p.width > 0 && columns > 1 && columns*(leastColumn+2) > p.width+2 {
-		columns-- // a terminal too narrow for all shows the first ones
-	}
-	for i := range all {
-		all[i] = all[i][:columns]
-	}
-	widths := make([]int, columns)
-	for _, row := range all {
-		for i := range row {
-			row[i] = clean(row[i])
-			widths[i] = max(widths[i], runewidth.StringWidth(row[i]))
-		}
-	}
-	p.fit(widths)
-	for n, row := range all {
-		cells := make([]string, len(row))
-		for i, cell := range row {
-			cells[i] = runewidth.FillRight(runewidth.Truncate(cell, widths[i], "…"), widths[i])
-		}
-		text := strings.TrimRight(strings.Join(cells, "  "), " ")
-		if n == 0 {
-			text = p.paint(color.Bold, text)
-		}
-		p.write(p.out, text+"\n")
-	}
-}
-
-// leastColumn is the fewest columns of a terminal that a cell makes sense in.
-const leastColumn = 5
-
-// fit narrows columns until a row fits the terminal: always the widest one,
-// and none below what makes sense of it.
-func (p *printer) fit(widths []int) {
-	for p.width > 0 {
-		total := 2 * (len(widths) - 1)
-		for _, w := range widths {
-			total += w
-		}
-		widest := slices.Index(widths, slices.Max(widths))
-		if total <= p.width || widths[widest] <= leastColumn {
-			return
-		}
-		widths[widest]--
-	}
 }
 
 func (p *printer) paint(attr color.Attribute, s string) string {

@@ -39,7 +39,9 @@ func TestLinesStayLines(t *testing.T) {
 	p, out, errs := testPrinter(0)
 	p.line("%s and %s", "one\nvalid", errors.New("two\x1b[31m"))
 	p.remark("note", "%s", "three\nError VM000")
-	p.table([]string{"A"}, [][]string{{"four\nfive"}})
+	rows := p.table("A")
+	rows.row("four\nfive")
+	rows.end()
 	p.fault(fault.New(fault.NoFile, "six\nseven").Because(errors.New("eight\nnine")).With("x", "y"))
 	if err := p.flush(); err != nil {
 		t.Fatal(err)
@@ -103,7 +105,9 @@ func TestErrorsAreOneObjectForPrograms(t *testing.T) {
 func TestTablesFit(t *testing.T) {
 	for _, width := range []int{8, 20, 30, 40, 80, 120} {
 		p, out, _ := testPrinter(width)
-		p.table([]string{"ID", "NAME", "WHAT"}, [][]string{{"1", strings.Repeat("漢", 60), strings.Repeat("w", 90)}})
+		rows := p.table("ID", "NAME", "WHAT")
+		rows.row("1", strings.Repeat("漢", 60), strings.Repeat("w", 90))
+		rows.end()
 		_ = p.flush()
 		for line := range strings.Lines(out.String()) {
 			if n := displayWidth(strings.TrimSuffix(line, "\n")); n > width {
@@ -187,7 +191,7 @@ func TestPagesAndGrammarAgree(t *testing.T) {
 				t.Errorf("%s %s has no page", program, command.Name)
 				continue
 			}
-			known := map[string]bool{"--version": true, "--help": true}
+			known := map[string]bool{"--version": true, "--help": true, "--": true}
 			for _, group := range command.AllFlags(false) {
 				for _, flag := range group {
 					known["--"+flag.Name] = true

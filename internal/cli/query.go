@@ -1,93 +1,95 @@
 package cli
 
 import (
-	"slices"
+	"strings"
 
-	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
-	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 type queryCmd struct {
-	Words     []string `arg:"" optional:"" help:"words that must all occur, anywhere in the receipt"`
-	Kind      string   `placeholder:"KIND" help:"only receipts of this kind"`
-	Component string   `placeholder:"NAME" help:"only receipts about this component"`
-	Limit     *int     `placeholder:"N" help:"at most this many, the newest"`
+	Words  []string `arg:"" optional:"" help:"words, phrases and filters, which must all hold"`
+	Regexp []string `name:"regex" sep:"none" placeholder:"RE" help:"a regular expression (RE2) that one of the texts must match"`
+	selection
 }
 
 // Run lists the receipts that match, the newest first.
 func (c *queryCmd) Run(a *app) error {
-	if c.Limit != nil && *c.Limit < 1 {
-		return fault.New(fault.Usage, "--limit must be 1 or more").With("command", "query")
-	}
-	q := query.Query{Words: query.Parse(c.Words), Component: c.Component}
-	if c.Kind != "" {
-		kind, ok := receipt.ParseKind(c.Kind)
-		if !ok {
-			return fault.New(fault.Usage, "%.40q is not a kind of receipt", c.Kind).With("command", "query")
-		}
-		q.Kind = kind
+	if err := c.checked(); err != nil {
+		return err
 	}
 	l, err := a.openLedger(false)
 	if err != nil {
 		return err
 	}
-	var found []*ledger.Entry
-	err = a.scan(l, func(e *ledger.Entry) {
-		if q.Matches(e.Receipt) {
-			found = append(found, e)
-		}
-	})
+	q, err := c.query(a, strings.Join(c.Words, " "))
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(found, query.NewestFirst)
-	if c.Limit != nil {
-		found = found[:min(*c.Limit, len(found))]
+	for _, text := range c.Regexp {
+		if err := q.Regexp(text); err != nil {
+			return err
+		}
 	}
-	return c.print(a, l, found)
+	return a.list(l, q, c.selection)
 }
 
-func (c *queryCmd) print(a *app, l *ledger.Ledger, found []*ledger.Entry) error {
+// list prints the receipts that are meant: a line each, or whole for programs.
+func (a *app) list(l *ledger.Ledger, q *query.Query, s selection) error {
+	if err := a.page(s.paging); err != nil {
+		return err
+	}
 	if a.out.structured() {
-		list, err := a.shown(l, found)
+		return a.listWhole(l, q, s)
+	}
+	rows := a.out.table("ID", "DATE", "KIND", "COMPONENT", "VERSION", "WHAT")
+	now := a.env.Now()
+	any := false
+	err := a.search(l, q, s, func(r *index.Row) error {
+		any = true
+		when := shortDate(r.Doc.At.Time().In(now.Location()), a.config.Date, now)
+		rows.row(r.Doc.ID.Short(), when, string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist)
+		return nil
+	})
+	if any {
+		rows.end()
+	}
+	return err
+}
+
+// together is how many receipts are read for programs at once.
+const together = 256
+
+// listWhole prints whole receipts, as they stand in the ledger.
+func (a *app) listWhole(l *ledger.Ledger, q *query.Query, s selection) error {
+	list := a.out.list()
+	var places []ledger.Place
+	print := func() error {
+		entries, err := l.Load(a.ctx, places)
 		if err != nil {
 			return err
 		}
-		if err := a.out.emit(list); err != nil {
-			return err
+		places = places[:0]
+		all, err := a.shown(l, entries)
+		for _, one := range all {
+			if err := list.add(one); err != nil {
+				return err
+			}
 		}
+		return err
 	}
-	if len(found) == 0 {
-		return fault.New(fault.NoMatch, "no receipt matches")
+	err := a.search(l, q, s, func(r *index.Row) error {
+		if places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder}); len(places) < together {
+			return nil
+		}
+		return print()
+	})
+	if printErr := print(); printErr != nil {
+		return printErr
 	}
-	if a.out.structured() {
-		return nil
+	if endErr := list.end(); endErr != nil {
+		return endErr
 	}
-	now := a.env.Now()
-	rows := make([][]string, 0, len(found))
-	for _, e := range found {
-		when := shortDate(e.Receipt.HappenedAt().Time().In(now.Location()), a.config.Date, now)
-		rows = append(rows, []string{e.ID.Short(), when, string(e.Receipt.Kind), e.Receipt.Component, e.Receipt.Version, gist(e.Receipt)})
-	}
-	a.out.table([]string{"ID", "DATE", "KIND", "COMPONENT", "VERSION", "WHAT"}, rows)
-	return nil
-}
-
-// gist is what tells receipts of one component and version apart.
-func gist(r *receipt.Receipt) string {
-	switch {
-	case r.Genesis != nil:
-		return r.Genesis.Name
-	case r.Decision != nil:
-		return r.Decision.Title
-	case r.Incident != nil:
-		return r.Incident.Severity + " " + r.Incident.Impact
-	case r.Discovery != nil:
-		return r.Discovery.Title
-	case len(r.Subjects) > 0:
-		return r.Subjects[0].Name
-	}
-	return r.Note
+	return err
 }

@@ -21,6 +21,8 @@ const (
 	ReadFailed       Code = "VM114" // a file that cannot be read
 	HelpUnknown      Code = "VM115" // no help page of that name
 	NotReady         Code = "VM116" // doctor found what keeps the clone from its work
+	BadQuery         Code = "VM117" // a query that cannot be read
+	BadRegexp        Code = "VM118" // a regular expression that cannot be read
 	NotCanonical     Code = "VM201" // bytes that are not RFC 8785 canonical
 	TooLarge         Code = "VM202" // over a size limit
 	BadField         Code = "VM203" // a field against its rule
@@ -45,6 +47,8 @@ const (
 	ArtifactUnknown  Code = "VM515" // neither name nor hash is known
 	OtherLedger      Code = "VM516" // remotes hold different ledgers
 	ObjectTooLarge   Code = "VM517" // an object is larger than what it is for may be
+	Unavailable      Code = "VM518" // no place for an index
+	IndexDamaged     Code = "VM519" // the index cannot be read
 	HookRefused      Code = "VM601" // a hook of the repository refused
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
@@ -98,6 +102,8 @@ var catalog = map[Code]Entry{
 	ReadFailed:  {ExitOther, "cannot read a file", "check the file's permissions"},
 	HelpUnknown: {ExitUsage, "no such help page", "see what there is:\n{program} help"},
 	NotReady:    {ExitRepository, "clone is not ready", "each line above that is marked problem has its own fix"},
+	BadQuery:    {ExitUsage, "query cannot be read", "{how}"},
+	BadRegexp:   {ExitUsage, "regular expression cannot be read", "the syntax is RE2's, in which \\ . ( [ { ^ $ | ? * + have meanings; put \\ before one that is meant as it is"},
 	NotCanonical: {ExitInvalid, "not canonical", "these bytes were not written by git-vaultmesh, or were changed since; " +
 		"the rule is in docs/spec/canonical.md"},
 	TooLarge: {ExitUsage, "over a limit", "shorten it; long texts belong into a file given with --evidence"},
@@ -127,6 +133,8 @@ var catalog = map[Code]Entry{
 	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --component NAME --version VERSION --artifact {path}"},
 	OtherLedger:      {ExitRepository, "different ledgers", "say which remote's ledger this repository shares:\ngit vaultmesh init --remote NAME"},
 	ObjectTooLarge:   {ExitInvalid, "object is too large", "no honest program wrote it; see every fault:\ngit vaultmesh verify --all"},
+	Unavailable:      {ExitRepository, "no place for an index", "queries read the whole ledger instead; make room, or let this user write to the repository or to ~/.cache"},
+	IndexDamaged:     {ExitRepository, "index is damaged", "it was removed, and is built anew by the next query: run the command again"},
 	HookRefused:      {ExitRefused, "refused by a hook", "nothing was recorded; the hook's words above say what it wants"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},

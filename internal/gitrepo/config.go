@@ -100,3 +100,14 @@ func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
 	}
 	return nil
 }
+
+// Pager is the command with which git would show long output, by GIT_PAGER,
+// core.pager and PAGER; "" or cat is none.
+func (r *Repo) Pager(ctx context.Context) (string, error) {
+	out, err := r.git.run(ctx, nil, "var", "GIT_PAGER")
+	var f *failure
+	if asFailure(err, &f) {
+		return "", nil
+	}
+	return strings.TrimSuffix(string(out), "\n"), err
+}

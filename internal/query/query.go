@@ -1,103 +1,87 @@
-// Package query says which receipts people mean by a few words.
+// Package query is the language in which people ask for receipts: its
+// grammar, and which receipts a query means. docs/spec/query.md has it whole.
 //
-// It matches one receipt at a time, in memory: a plain scan of the ledger
-// calls it for every entry. It knows neither git nor terminals.
+// It looks at one receipt at a time, in memory, so that a plain scan and an
+// index that only chooses candidates give the same answer. It knows neither
+// git nor terminals nor databases.
 package query
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"unicode"
-
-	"github.com/VaultSovereign/git-vaultmesh/ledger"
-	"github.com/VaultSovereign/git-vaultmesh/receipt"
+	"unicode/utf8"
 )
 
-// Query is what is looked for. Empty fields ask nothing.
+// Query is what is looked for. The zero Query means every receipt.
 type Query struct {
-	Words     []string // each must occur somewhere, without regard to case
-	Kind      receipt.Kind
-	Component string
+	terms []term
 }
 
-// Parse reads words as people type them: the arguments, each split at white space.
-func Parse(args []string) []string { return strings.Fields(strings.Join(args, " ")) }
+// term is one thing that is asked. Terms of one filter that are not negated
+// are alternatives; everything else must hold together.
+type term struct {
+	filter string // its name, "" for text
+	not    bool
+	match  func(d *Doc) bool
+	lookup lookup
+}
 
 // Matches tells whether a receipt is meant.
-func (q Query) Matches(r *receipt.Receipt) bool {
-	if q.Kind != "" && r.Kind != q.Kind || q.Component != "" && r.Component != q.Component {
-		return false
-	}
-	all := texts(r)
-	for _, w := range q.Words {
-		word := fold(w)
-		if !slices.ContainsFunc(all, func(t string) bool { return strings.Contains(t, word) }) {
+func (q *Query) Matches(d *Doc) bool {
+	for i, t := range q.terms {
+		switch {
+		case t.not && t.match(d):
+			return false
+		case !t.not && t.filter == "" && !t.match(d):
+			return false
+		case !t.not && t.filter != "" && q.isFirst(i) && !slices.ContainsFunc(q.alternatives(t.filter), func(a term) bool { return a.match(d) }):
 			return false
 		}
 	}
 	return true
 }
 
-// texts are the searchable texts of a receipt, case-folded: component,
-// version, kind, note, names of subjects and evidence, labels, recorder, ref,
-// commit, and the texts of the kind's body.
-func texts(r *receipt.Receipt) []string {
-	list := []string{string(r.Kind), r.Component, r.Version, r.Note, r.Recorder.Name, r.Recorder.Email, r.Ref, r.Commit.Hex(), r.ChainRef}
-	for _, s := range r.Subjects {
-		list = append(list, s.Name, s.SHA256.String())
-	}
-	for _, e := range r.Evidence {
-		list = append(list, e.Name)
-	}
-	for name, value := range r.Labels {
-		list = append(list, name+"="+value)
-	}
-	list = append(list, bodyTexts(r)...)
-	for i, t := range list {
-		list[i] = fold(t)
+// alternatives are the terms of a filter that are not negated.
+func (q *Query) alternatives(filter string) []term {
+	var list []term
+	for _, t := range q.terms {
+		if t.filter == filter && !t.not {
+			list = append(list, t)
+		}
 	}
 	return list
 }
 
-func bodyTexts(r *receipt.Receipt) []string {
-	switch {
-	case r.Genesis != nil:
-		return []string{r.Genesis.Name}
-	case r.Decision != nil:
-		d := r.Decision
-		return []string{d.Status, d.Title, d.Context, d.Decision, d.Consequences}
-	case r.Incident != nil:
-		i := r.Incident
-		return []string{i.Severity, i.Impact, i.Cause, i.Action}
-	case r.Discovery != nil:
-		return []string{r.Discovery.Title, r.Discovery.Finding}
-	case r.Attestation != nil:
-		return append([]string{r.Attestation.Type, r.Attestation.Tool}, r.Attestation.Command...)
-	case r.Spawn != nil:
-		return []string{r.Spawn.Template}
-	case r.Import != nil:
-		return append([]string{r.Import.Source}, r.Import.Damage...)
-	case r.Revocation != nil:
-		return []string{r.Revocation.Key, r.Revocation.Reason}
-	}
-	return nil
+// isFirst tells whether no alternative of the term stands before it.
+func (q *Query) isFirst(i int) bool {
+	return !slices.ContainsFunc(q.terms[:i], func(t term) bool { return t.filter == q.terms[i].filter && !t.not })
 }
 
-// fold makes two spellings that differ in case only equal: every rune becomes
+// Fold makes two spellings that differ in case only equal: every rune becomes
 // the smallest one of its simple case folding (Unicode CaseFolding.txt, C+S).
-func fold(s string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
-		}
-		return least
-	}, s)
+func Fold(s string) string {
+	folded := func(r rune) bool { return 'a' <= r && r <= 'z' || r >= utf8.RuneSelf }
+	first := strings.IndexFunc(s, folded)
+	if first < 0 {
+		return s
+	}
+	return strings.Map(foldRune, s)
 }
 
-// NewestFirst orders entries for people: by when it happened, the newest
-// first, then by id. The times are claims, and the order is no evidence.
-func NewestFirst(a, b *ledger.Entry) int {
-	return cmp.Or(cmp.Compare(b.Receipt.HappenedAt(), a.Receipt.HappenedAt()), a.ID.Compare(b.ID))
+func foldRune(r rune) rune {
+	switch {
+	case 'a' <= r && r <= 'z' && r != 'k' && r != 's': // those two fold with signs beyond ASCII too
+		return r - ('a' - 'A')
+	case r < utf8.RuneSelf && r != 'k' && r != 's' && r != 'K' && r != 'S':
+		return r
+	}
+	least := r
+	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+		least = min(least, next)
+	}
+	return least
 }
+
+// contains tells whether a text has a part that is folded already.
+func contains(text, part string) bool { return strings.Contains(Fold(text), part) }

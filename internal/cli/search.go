@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/index"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
+	"github.com/VaultSovereign/git-vaultmesh/internal/recall"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// selection are the flags of commands that list receipts.
+type selection struct {
+	Kind      []string `sep:"none" placeholder:"KIND" help:"only receipts of this kind; may be repeated"`
+	Component []string `sep:"none" placeholder:"NAME" help:"only receipts about this component; may be repeated"`
+	Since     string   `placeholder:"DATE" help:"only what happened at that time or later"`
+	Until     string   `placeholder:"DATE" help:"only what happened at that time or earlier"`
+	Limit     *int     `placeholder:"N" help:"at most this many"`
+	Reverse   bool     `help:"the oldest first"`
+	paging
+}
+
+// query reads the words of a query, in the open repository, and adds what the
+// flags say.
+func (s selection) query(a *app, text string) (*query.Query, error) {
+	m := query.Meaning{Now: a.env.Now(), Date: a.date, Commit: a.commit}
+	q, err := query.Parse(text, m)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range []struct {
+		filter string
+		values []string
+	}{{"kind", s.Kind}, {"component", s.Component}, {"since", oneOrNone(s.Since)}, {"until", oneOrNone(s.Until)}} {
+		for _, value := range f.values {
+			if err := q.Filter(f.filter, value, m); err != nil {
+				return nil, fault.From(err).With("command", commandIn(a.env))
+			}
+		}
+	}
+	return q, nil
+}
+
+func oneOrNone(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// checked sees that there is something to list.
+func (s selection) checked() error {
+	if s.Limit != nil && *s.Limit < 1 {
+		return fault.New(fault.Usage, "--limit must be 1 or more")
+	}
+	return nil
+}
+
+func (s selection) limit() int {
+	if s.Limit == nil {
+		return 0
+	}
+	return *s.Limit
+}
+
+// search calls each for the receipts that are meant, in order.
+func (a *app) search(l *ledger.Ledger, q *query.Query, s selection, each func(*index.Row) error) error {
+	indexing, scanning := a.progress("indexing receipts"), a.progress("reading receipts")
+	finish := func() {
+		indexing.done()
+		scanning.done()
+	}
+	defer finish()
+	found := 0
+	skipped, err := recall.Find(a.ctx, recall.Search{
+		Ledger: l, Query: q, Limit: s.limit(), Reverse: s.Reverse,
+		Index: index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: indexing.add, Remark: func(text string) { a.out.remark("note", "%s", text) }},
+		Scanning: func(why error) {
+			indexing.done()
+			f := fault.From(why)
+			a.out.remark("note", "%s: %s; the whole ledger is read instead", f.Code, f.Message)
+		},
+		Scanned: scanning.add,
+	}, func(r *index.Row) error {
+		finish()
+		found++
+		if a.out.failed != nil {
+			return errSeenEnough
+		}
+		return each(r)
+	})
+	switch {
+	case errors.Is(err, errSeenEnough):
+		return nil
+	case err != nil:
+		return err
+	}
+	if skipped > 0 {
+		a.out.warn("%d entries of the ledger do not hold and are left out; see git vaultmesh verify --all", skipped)
+	}
+	if found == 0 {
+		return fault.New(fault.NoMatch, "no receipt matches")
+	}
+	return nil
+}
+
+// errSeenEnough ends a search whose answer nobody reads any more.
+var errSeenEnough = errors.New("the output is closed")
+
+// indexFolders are where the index may lie: beside the repository's objects,
+// or, where that cannot be written, in the user's cache.
+func (a *app) indexFolders() []string {
+	folders := []string{filepath.Join(a.repo.CommonDir, "vaultmesh")}
+	cache := a.env.lookup("XDG_CACHE_HOME")
+	if home := a.env.lookup("HOME"); cache == "" && home != "" {
+		cache = filepath.Join(home, ".cache")
+	}
+	if cache != "" {
+		of := sha256.Sum256([]byte(a.repo.CommonDir))
+		folders = append(folders, filepath.Join(cache, "git-vaultmesh", hex.EncodeToString(of[:8])))
+	}
+	return folders
+}
+
+// commit is what a revision means in a query: a whole id means itself, also
+// where there is no such commit here.
+func (a *app) commit(revision string) (receipt.Object, error) {
+	whole := receipt.Object(a.repo.Algorithm() + ":" + revision)
+	if whole.Valid() {
+		return whole, nil
+	}
+	id, _, err := a.repo.ResolveCommit(a.ctx, revision)
+	return receipt.Object(a.repo.Algorithm() + ":" + string(id)), err
+}
+
+// date reads a date of a query or a flag.
+func (a *app) date(text string, now time.Time) (time.Time, error) {
+	return a.repo.ParseDate(a.ctx, text, now)
+}

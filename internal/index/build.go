@@ -1,0 +1,287 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// tables and lookups are the schema. The trigrams are of texts that are
+// folded already and joined by the unit separator, which no text of a receipt
+// may have. They stand in a table without contents: those are in receipt.
+const (
+	tables = `CREATE TABLE meta(format TEXT NOT NULL, program TEXT NOT NULL, genesis TEXT NOT NULL, head TEXT NOT NULL, skipped INTEGER NOT NULL);
+CREATE TABLE receipt(n INTEGER PRIMARY KEY, id BLOB NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, kind TEXT NOT NULL, component TEXT NOT NULL, version TEXT NOT NULL, gist TEXT NOT NULL, folder TEXT NOT NULL, about TEXT NOT NULL, ref TEXT NOT NULL, labels TEXT NOT NULL, digests BLOB NOT NULL, signers TEXT NOT NULL, texts TEXT NOT NULL);
+CREATE TABLE digest(half INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(half, n)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE grams USING fts5(texts, content='', tokenize='trigram case_sensitive 1', detail=none, columnsize=0);
+`
+	lookups = `CREATE UNIQUE INDEX receipt_id ON receipt(id);
+CREATE INDEX receipt_newest ON receipt(at DESC, id);
+CREATE INDEX receipt_kind ON receipt(kind, at DESC, id);
+CREATE INDEX receipt_component ON receipt(component, at DESC, id);
+CREATE INDEX receipt_version ON receipt(version);
+CREATE INDEX receipt_about ON receipt(about);
+`
+	schema = tables + lookups
+)
+
+const separator = "\x1f"
+
+// errNotClean says that an increment had something that does not hold: only a
+// whole walk passes over it as a scan does.
+var errNotClean = errors.New("index: the ledger has entries that do not hold")
+
+// build makes a new index in a temporary file beside path, and renames it.
+func build(ctx context.Context, l *ledger.Ledger, path string, want key, o Options) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "index-*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	info, err := f.Stat()
+	f.Close()
+	if err != nil {
+		return err
+	}
+	sweep(dir, info.ModTime())
+	if err := fill(ctx, l, f.Name(), want, o); err != nil {
+		return err
+	}
+	if err := os.Chmod(f.Name(), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// sweep removes what builds left behind that were killed: what nobody wrote to
+// for an hour.
+func sweep(dir string, now time.Time) {
+	left, _ := filepath.Glob(filepath.Join(dir, "index-*.tmp*"))
+	for _, path := range left {
+		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > time.Hour {
+			os.Remove(path)
+		}
+	}
+}
+
+func fill(ctx context.Context, l *ledger.Ledger, path string, want key, o Options) error {
+	db, err := connect(path)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, statement := range []string{"PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA cache_size=-65536", "PRAGMA cell_size_check=0", "PRAGMA mmap_size=0", tables} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	if _, err := db.ExecContext(ctx, "INSERT INTO grams(grams, rank) VALUES('hashsize', 33554432)"); err != nil {
+		return err
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	skipped, err := load(ctx, l, tx, want, o)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, lookups); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES(?, ?, ?, ?, ?)", format, want.program, want.genesis.String(), want.head, skipped); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	return flush(db, path)
+}
+
+// flush closes a database that is whole and hands it to the disk.
+func flush(db *sql.DB, path string) error {
+	if err := db.Close(); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// load puts every entry that holds into the tables. Reading and writing go
+// on side by side.
+func load(ctx context.Context, l *ledger.Ledger, tx *sql.Tx, want key, o Options) (skipped int, err error) {
+	w, err := newWriter(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	rows := make(chan *Row, 512)
+	written := make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		err := w.all(ctx, rows)
+		if err != nil {
+			stop() // the reader need not go on
+		}
+		written <- err
+	}()
+	skipped, err = Each(ctx, l, want.genesis, func(r *Row) error {
+		o.Progress()
+		select {
+		case rows <- r:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	close(rows)
+	if writeErr := <-written; writeErr != nil && (err == nil || interrupted(err)) {
+		err = writeErr
+	}
+	return skipped, err
+}
+
+// update brings an index up to date that was made from an earlier head.
+func (x *Index) update(ctx context.Context, want key, o Options) error {
+	m, err := x.meta(ctx, x.db)
+	if err != nil {
+		return err
+	}
+	x.Skipped = m.skipped
+	if m.head == want.head {
+		return nil
+	}
+	tx, err := x.db.BeginTx(ctx, nil) // from here on no other process writes
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if m, err = x.meta(ctx, tx); err != nil || m.head == want.head {
+		return err
+	}
+	if err := x.append(ctx, tx, m.head, want, o); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE meta SET head = ?", want.head); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// append adds what the ledger has grown by since a head.
+func (x *Index) append(ctx context.Context, tx *sql.Tx, head string, want key, o Options) error {
+	earlier, err := x.l.Earlier(ctx, gitrepo.OID(head))
+	if err != nil {
+		return fmt.Errorf("index: it was made from a head that is gone: %w", err)
+	}
+	w, err := newWriter(ctx, tx)
+	if err != nil {
+		return err
+	}
+	grown, err := x.l.Grown(ctx, earlier, ledger.Visitor{
+		Entry: func(e *ledger.Entry) error {
+			o.Progress()
+			if !holds(e, want.genesis) {
+				return errNotClean
+			}
+			return w.put(ctx, rowOf(e))
+		},
+		Problem: func(p ledger.Problem) error {
+			if ledger.Unreadable(p.Err) {
+				return p.Err
+			}
+			return errNotClean
+		},
+	})
+	if err == nil && !grown {
+		err = errors.New("index: the ledger lost something since")
+	}
+	return err
+}
+
+// writer holds the statements that write an entry.
+type writer struct {
+	seen, row, change, digest, grams *sql.Stmt
+}
+
+func newWriter(ctx context.Context, tx *sql.Tx) (*writer, error) {
+	w := new(writer)
+	for into, text := range map[**sql.Stmt]string{
+		&w.seen:   "SELECT n FROM receipt WHERE id = ?",
+		&w.row:    "INSERT INTO receipt VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		&w.change: "UPDATE receipt SET folder = ?, signers = ? WHERE n = ?",
+		&w.digest: "INSERT OR IGNORE INTO digest VALUES(?, ?)",
+		&w.grams:  "INSERT INTO grams(rowid, texts) VALUES(?, ?)",
+	} {
+		statement, err := tx.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		*into = statement
+	}
+	return w, nil
+}
+
+func (w *writer) all(ctx context.Context, rows <-chan *Row) error {
+	for r := range rows {
+		if err := w.insert(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put adds an entry, or changes one that is there and got proofs.
+func (w *writer) put(ctx context.Context, r *Row) error {
+	var n int64
+	err := w.seen.QueryRowContext(ctx, r.Doc.ID[:]).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return w.insert(ctx, r)
+	}
+	if err == nil {
+		_, err = w.change.ExecContext(ctx, string(r.Folder), strings.Join(r.Doc.Signers, separator), n)
+	}
+	return err
+}
+
+func (w *writer) insert(ctx context.Context, r *Row) error {
+	texts := strings.Join(r.Doc.Texts, separator)
+	digests := make([]byte, 0, len(r.Doc.Digests)*len(receipt.Digest{}))
+	for _, digest := range r.Doc.Digests {
+		digests = append(digests, digest[:]...)
+	}
+	result, err := w.row.ExecContext(ctx, r.Doc.ID[:], int64(r.Doc.At), int64(r.Recorded), string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist, string(r.Folder),
+		string(r.Doc.Commit), r.Doc.Ref, strings.Join(r.Doc.Labels, separator), digests, strings.Join(r.Doc.Signers, separator), texts)
+	if err != nil {
+		return err
+	}
+	n, err := result.LastInsertId()
+	if err != nil {
+		return err
+	}
+	for _, digest := range r.Doc.Digests {
+		if _, err := w.digest.ExecContext(ctx, half(digest[:]), n); err != nil {
+			return err
+		}
+	}
+	_, err = w.grams.ExecContext(ctx, n, query.Fold(texts))
+	return err
+}

@@ -1,0 +1,182 @@
+// Package index answers queries without reading the ledger: a SQLite database
+// beside the repository, brought up to date from what was appended, and thrown
+// away whenever in doubt. It is a cache: nothing in it is evidence, and deleting
+// it loses nothing.
+//
+// The database chooses candidates; whether one is meant says package query, as
+// for a plain scan, so that both give the same answers.
+package index
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// format is the version of the schema and of what is put into it.
+const format = "1"
+
+const fileName = "index.sqlite"
+
+// Options say where the index lies, and who is told what.
+type Options struct {
+	Folders  []string     // where it may lie, the first that can be written is taken
+	Program  string       // the version of this program: another one may index otherwise
+	Progress func()       // called for each receipt that is indexed
+	Remark   func(string) // told why the index is built anew, when it is not the first one
+}
+
+// Index answers queries about one ledger at one head. It is not safe for
+// concurrent use; several processes may use one index.
+type Index struct {
+	db   *sql.DB
+	path string
+	l    *ledger.Ledger
+
+	// Skipped is how many entries of the ledger do not hold and are left out.
+	Skipped int
+}
+
+// key is what an index was made from; another one needs another index.
+type key struct {
+	program string
+	genesis receipt.ID
+	head    string
+}
+
+// Open opens the index of a ledger, brings it up to date, or builds it. The
+// fault is Unavailable (VM518) when there can be none, and those of reading the
+// ledger. Close it after use.
+func Open(ctx context.Context, l *ledger.Ledger, o Options) (*Index, error) {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	want := key{o.Program, genesis.ID, string(l.Head)}
+	var why error
+	for _, dir := range o.Folders {
+		x, err := open(ctx, l, filepath.Join(dir, fileName), want, o)
+		if err == nil || interrupted(err) || ledger.Unreadable(err) {
+			return x, err
+		}
+		why = err
+	}
+	return nil, fault.New(fault.Unavailable, "there can be no index here").Because(why)
+}
+
+// open tries one place: what is there, else a new one.
+func open(ctx context.Context, l *ledger.Ledger, path string, want key, o Options) (*Index, error) {
+	x, err := existing(ctx, l, path, want, o)
+	switch {
+	case err == nil, interrupted(err), ledger.Unreadable(err):
+		return x, err
+	case !errors.Is(err, os.ErrNotExist):
+		o.Remark("the index is built anew: " + strings.TrimPrefix(err.Error(), "index: "))
+	}
+	if err := build(ctx, l, path, want, o); err != nil {
+		return nil, err
+	}
+	return existing(ctx, l, path, want, o)
+}
+
+// existing opens an index that is there, and brings it up to date.
+func existing(ctx context.Context, l *ledger.Ledger, path string, want key, o Options) (*Index, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	db, err := connect(path)
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{db: db, path: path, l: l}
+	if err = x.check(ctx, want); err == nil {
+		err = x.update(ctx, want, o)
+	}
+	if err != nil {
+		x.Close()
+		return nil, err
+	}
+	return x, nil
+}
+
+// connect opens a database. Its text is not trusted: the schema may call no
+// functions, and pages are checked as they are read.
+func connect(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))+
+		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=mmap_size(268435456)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+// Close closes the database.
+func (x *Index) Close() { x.db.Close() }
+
+var errStale = errors.New("index: it was made by another version, or of another ledger")
+
+// check sees that the database is one of ours, of this version and ledger.
+func (x *Index) check(ctx context.Context, want key) error {
+	rows, err := x.db.QueryContext(ctx, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'grams_*' ORDER BY rowid")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	have := ""
+	for rows.Next() {
+		var statement string
+		if err := rows.Scan(&statement); err != nil {
+			return err
+		}
+		have += statement + ";\n"
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if have != schema {
+		return errors.New("index: it has another form")
+	}
+	got, err := x.meta(ctx, x.db)
+	if err != nil {
+		return err
+	}
+	if got.format != format || got.program != want.program || got.genesis != want.genesis.String() {
+		return errStale
+	}
+	return nil
+}
+
+// meta is the one row that says what the index was made from.
+type meta struct {
+	format, program, genesis, head string
+	skipped                        int
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (x *Index) meta(ctx context.Context, q querier) (m meta, err error) {
+	err = q.QueryRowContext(ctx, "SELECT format, program, genesis, head, skipped FROM meta").Scan(&m.format, &m.program, &m.genesis, &m.head, &m.skipped)
+	return m, err
+}
+
+// damaged tells whether an error says that the database is not to be used.
+func damaged(err error) bool {
+	var s *sqlite.Error
+	return errors.As(err, &s) || errors.Is(err, errForm)
+}
+
+func interrupted(err error) bool {
+	return fault.Has(err, fault.Interrupted) || errors.Is(err, context.Canceled)
+}

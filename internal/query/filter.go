@@ -1,0 +1,146 @@
+package query
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Filters lists the names of filters, as they are typed in front of a colon.
+func Filters() []string {
+	return []string{"kind", "component", "version", "commit", "ref", "label", "signer", "since", "until", "id", "sha256"}
+}
+
+func isFilter(name string) bool { return slices.Contains(Filters(), strings.ToLower(name)) }
+
+// term gives a word its meaning.
+func (w word) term(m Meaning) (term, error) {
+	t := term{filter: w.filter}
+	var err error
+	switch w.filter {
+	case "":
+		part := Fold(w.value)
+		t.match = func(d *Doc) bool {
+			return slices.ContainsFunc(d.Texts, func(text string) bool { return contains(text, part) })
+		}
+		t.lookup.grams = gramsOf(part)
+	case "kind":
+		t.match, t.lookup.kind, err = kindIs(w.value)
+	case "component":
+		t.match, t.lookup.component = wholeText(w.value, func(d *Doc) string { return d.Component })
+	case "version":
+		t.match, t.lookup.version = wholeText(w.value, func(d *Doc) string { return d.Version })
+	case "ref":
+		t.match, _ = wholeText(w.value, func(d *Doc) string { return d.Ref })
+		t.lookup.grams = globGrams(w.value)
+	case "commit":
+		t.lookup.commit, err = m.Commit(w.value)
+		t.match = func(d *Doc) bool { return d.Commit == t.lookup.commit }
+	case "label":
+		t.match = labelled(w.value)
+		t.lookup.grams = gramsOf(Fold(w.value))
+	case "signer":
+		t.match = func(d *Doc) bool {
+			return slices.ContainsFunc(d.Signers, func(s string) bool { return contains(s, Fold(w.value)) })
+		}
+	case "since", "until":
+		t.match, t.lookup, err = bound(w, m)
+	case "id":
+		t.lookup.id = w.value
+		t.match, err = hexPrefix(w.value, func(d *Doc) []receipt.Digest { return []receipt.Digest{d.ID} })
+	case "sha256":
+		t.lookup.digest = w.value
+		t.match, err = hexPrefix(w.value, func(d *Doc) []receipt.Digest { return d.Digests })
+	}
+	return t, err
+}
+
+func kindIs(value string) (match func(*Doc) bool, kind receipt.Kind, err error) {
+	kind, ok := receipt.ParseKind(value)
+	if !ok {
+		return nil, "", fault.New(fault.BadQuery, "%.40q is not a kind of receipt", value)
+	}
+	return func(d *Doc) bool { return d.Kind == kind }, kind, nil
+}
+
+// wholeText compares a whole text, in which * stands for any characters. Where
+// it has none it is also what an index can look up.
+func wholeText(value string, of func(*Doc) string) (match func(*Doc) bool, exact string) {
+	if !strings.Contains(value, "*") {
+		return func(d *Doc) bool { return of(d) == value }, value
+	}
+	parts := strings.Split(value, "*")
+	return func(d *Doc) bool { return of(d) != "" && globs(parts, of(d)) }, ""
+}
+
+// globs tells whether a text is made of parts with anything between them.
+func globs(parts []string, text string) bool {
+	first, last := parts[0], parts[len(parts)-1]
+	if len(text) < len(first)+len(last) || !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
+		return false
+	}
+	text = text[len(first) : len(text)-len(last)]
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(part):]
+	}
+	return true
+}
+
+// labelled tells whether a label has that value, or is there at all.
+func labelled(value string) func(*Doc) bool {
+	if strings.Contains(value, "=") {
+		return func(d *Doc) bool { return slices.Contains(d.Labels, value) }
+	}
+	return func(d *Doc) bool {
+		return slices.ContainsFunc(d.Labels, func(l string) bool { return strings.HasPrefix(l, value+"=") })
+	}
+}
+
+func hexPrefix(value string, of func(*Doc) []receipt.Digest) (func(*Doc) bool, error) {
+	if len(value) < 4 || len(value) > 64 || strings.Trim(value, "0123456789abcdef") != "" {
+		return nil, fault.New(fault.BadQuery, "%.80q is not 4 to 64 lower-case hex digits", value)
+	}
+	return func(d *Doc) bool {
+		return slices.ContainsFunc(of(d), func(digest receipt.Digest) bool { return strings.HasPrefix(digest.String(), value) })
+	}, nil
+}
+
+// bound is since or until, of which both ends belong to what is meant: the
+// end of a bare day is its last second.
+func bound(w word, m Meaning) (func(*Doc) bool, lookup, error) {
+	at, err := m.Date(w.value, m.Now)
+	if err != nil {
+		return nil, lookup{}, err
+	}
+	if w.filter == "since" {
+		since := at.Unix()
+		return func(d *Doc) bool { return int64(d.At) >= since }, lookup{since: &since}, nil
+	}
+	if isDay(w.value) {
+		at = at.AddDate(0, 0, 1).Add(-time.Second)
+	}
+	until := at.Unix()
+	return func(d *Doc) bool { return int64(d.At) <= until }, lookup{until: &until}, nil
+}
+
+// isDay tells whether a date names a day and no time of it.
+func isDay(text string) bool {
+	for _, layout := range []string{time.DateOnly, "2006/01/02", "2 Jan 2006"} {
+		if _, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// globGrams are those of a pattern's longest part.
+func globGrams(pattern string) Grams {
+	return gramsOf(Fold(slices.MaxFunc(strings.Split(pattern, "*"), func(a, b string) int { return len(a) - len(b) })))
+}

@@ -1,0 +1,207 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Meaning gives words their meaning that have it only in a place and time.
+type Meaning struct {
+	Now    time.Time
+	Date   func(text string, now time.Time) (time.Time, error)
+	Commit func(revision string) (receipt.Object, error)
+}
+
+// The limits of a query.
+const (
+	maxQuery  = 16 << 10 // bytes
+	maxTerms  = 256
+	maxRegexp = 4 << 10 // bytes
+)
+
+// Parse reads a query. A fault BadQuery (VM117) says at which character it
+// cannot be read; dates and revisions bring the faults of what reads them.
+func Parse(text string, m Meaning) (*Query, error) {
+	if len(text) > maxQuery {
+		return nil, fault.New(fault.BadQuery, "the query has %d bytes, over the limit of %d", len(text), maxQuery).With("how", help)
+	}
+	words, err := split(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(words) > maxTerms {
+		return nil, fault.New(fault.BadQuery, "the query has %d terms, over the limit of %d", len(words), maxTerms).With("how", help)
+	}
+	q := new(Query)
+	for _, w := range words {
+		if err := q.add(w, m); err != nil {
+			return nil, point(text, w, err)
+		}
+	}
+	return q, nil
+}
+
+// Filter adds what a flag says: name is one of [Filters].
+func (q *Query) Filter(name, value string, m Meaning) error {
+	err := q.add(word{filter: name, value: value}, m)
+	if fault.Has(err, fault.BadQuery) {
+		return fault.From(err).With("how", help)
+	}
+	return err
+}
+
+// Regexp adds a regular expression (RE2) that one of the texts must match.
+// One that cannot be read, or is too large, is a fault BadRegexp (VM118).
+func (q *Query) Regexp(text string) error {
+	if len(text) > maxRegexp {
+		return fault.New(fault.BadRegexp, "the regular expression has %d bytes, over the limit of %d", len(text), maxRegexp)
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return fault.New(fault.BadRegexp, "%.80q is not a regular expression", text).Because(err)
+	}
+	q.terms = append(q.terms, term{
+		match:  func(d *Doc) bool { return slices.ContainsFunc(d.Texts, re.MatchString) },
+		lookup: lookup{grams: regexpGrams(text)},
+	})
+	return nil
+}
+
+func (q *Query) add(w word, m Meaning) error {
+	t, err := w.term(m)
+	if err != nil {
+		return err
+	}
+	t.not = w.not
+	q.terms = append(q.terms, t)
+	return nil
+}
+
+// word is one term as it was typed.
+type word struct {
+	at     int // its first character, counted in runes
+	not    bool
+	filter string // "" for text
+	value  string
+	valued int // the first character of the value
+}
+
+// split takes a query apart: white space between terms, a leading - negates,
+// quotes keep white space, a backslash the next character.
+func split(text string) ([]word, error) {
+	var words []word
+	s := scanner{text: []rune(text)}
+	for s.skipSpace(); s.at < len(s.text); s.skipSpace() {
+		w, err := s.word()
+		if err != nil {
+			return nil, err
+		}
+		words = append(words, w)
+	}
+	return words, nil
+}
+
+type scanner struct {
+	text []rune
+	at   int
+}
+
+func (s *scanner) skipSpace() {
+	for s.at < len(s.text) && unicode.IsSpace(s.text[s.at]) {
+		s.at++
+	}
+}
+
+func (s *scanner) word() (word, error) {
+	w := word{at: s.at}
+	if s.text[s.at] == '-' {
+		w.not = true
+		s.at++
+	}
+	w.valued = s.at
+	plain := true // nothing was quoted or escaped yet
+	var value strings.Builder
+	for s.at < len(s.text) && !unicode.IsSpace(s.text[s.at]) {
+		switch r := s.text[s.at]; {
+		case r == '"' || r == '\\':
+			part, err := s.literal()
+			if err != nil {
+				return w, err
+			}
+			value.WriteString(part)
+			plain = false
+			continue
+		case r == ':' && plain && w.filter == "" && isFilter(value.String()):
+			w.filter, w.valued = strings.ToLower(value.String()), s.at+1
+			value.Reset()
+		default:
+			value.WriteRune(r)
+		}
+		s.at++
+	}
+	w.value = value.String()
+	if w.value == "" {
+		return w, point(string(s.text), w, empty(w))
+	}
+	return w, nil
+}
+
+func empty(w word) error {
+	if w.filter == "" {
+		return fault.New(fault.BadQuery, "there is nothing to look for")
+	}
+	return fault.New(fault.BadQuery, "%s: has no value", w.filter)
+}
+
+// literal reads a quoted part or an escaped character.
+func (s *scanner) literal() (string, error) {
+	open := s.at
+	if s.text[s.at] == '\\' {
+		s.at += 2
+		if s.at > len(s.text) {
+			return "", point(string(s.text), word{at: open, valued: open}, fault.New(fault.BadQuery, "the backslash is followed by nothing"))
+		}
+		return string(s.text[open+1]), nil
+	}
+	var part strings.Builder
+	for s.at++; s.at < len(s.text); s.at++ {
+		switch {
+		case s.text[s.at] == '"':
+			s.at++
+			return part.String(), nil
+		case s.text[s.at] == '\\' && s.at+1 < len(s.text):
+			s.at++
+		}
+		part.WriteRune(s.text[s.at])
+	}
+	return "", point(string(s.text), word{at: open, valued: open}, fault.New(fault.BadQuery, "the quote is not closed"))
+}
+
+// help is where the language is explained.
+const help = "see what is possible:\ngit remembrancer help query"
+
+// point adds to a fault where in the query it lies. What lies in the value of
+// a filter is pointed at there.
+func point(text string, w word, err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code == fault.Interrupted || f.Details["how"] != "" {
+		return err
+	}
+	flat := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	located := *f
+	located.Message += fmt.Sprintf(", at character %d of the query", w.valued+1)
+	return located.With("how", help+"\n"+flat+"\n"+strings.Repeat(" ", w.valued)+"^")
+}

@@ -1,0 +1,200 @@
+package recall
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/index"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// memory is a repository with a ledger that grows by chance.
+type memory struct {
+	t       *testing.T
+	repo    *gitrepo.Repo
+	genesis receipt.ID
+	random  *rand.Rand
+	index   index.Options
+	built   *int // how often the index was built anew
+}
+
+func newMemory(t *testing.T, seed uint64) *memory {
+	dir := t.TempDir()
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1"}
+	cmd := exec.Command("git", "init", "-q", dir)
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	repo, err := gitrepo.Open(context.Background(), gitrepo.Options{Dir: dir, Env: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(repo.Close)
+	m := &memory{t: t, repo: repo, random: rand.New(rand.NewPCG(seed, 7)), built: new(int)}
+	m.index = index.Options{Folders: []string{filepath.Join(dir, "index")}, Program: "test", Progress: func() {}, Remark: func(string) { *m.built++ }}
+	m.genesis = m.append(&receipt.Receipt{Kind: receipt.KindGenesis, RecordedAt: 1790000000, Recorder: receipt.Person{Name: "Ada"}, Genesis: &receipt.Genesis{Name: "random", Nonce: strings.Repeat("0", 32)}})
+	return m
+}
+
+func (m *memory) append(receipts ...*receipt.Receipt) (last receipt.ID) {
+	m.t.Helper()
+	change := &ledger.Change{Author: "A <a> 1 +0000", Committer: "A <a> 1 +0000", Message: "x\n"}
+	for _, r := range receipts {
+		data, err := r.Encode()
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		last = receipt.Sum(data)
+		change.Additions = append(change.Additions, ledger.Addition{Receipt: data})
+	}
+	if _, err := ledger.Update(context.Background(), m.repo, ledger.DefaultRef, func(*ledger.Ledger) (*ledger.Change, error) { return change, nil }); err != nil {
+		m.t.Fatal(err)
+	}
+	return last
+}
+
+func (m *memory) pick(words ...string) string { return words[m.random.IntN(len(words))] }
+
+// some are receipts of few words, so that queries find some and not all.
+func (m *memory) some(n int) []*receipt.Receipt {
+	var list []*receipt.Receipt
+	for range n {
+		at := receipt.Time(1790000000 + m.random.Int64N(1000000))
+		r := &receipt.Receipt{
+			Kind: receipt.Kind(m.pick("release", "deployment")), Ledger: m.genesis, RecordedAt: at, Recorder: receipt.Person{Name: m.pick("Ada", "Bo K", "Straße")},
+			Component: m.pick("api", "my-api", "web"), Version: fmt.Sprint("v", m.random.IntN(9)), Note: m.pick("", "blue green", "green\nblue", "ÄÖ 漢字", `quoted "x" 100%`) + m.pick("", " tail", " a"),
+			Labels: map[string]string{"env": m.pick("prod", "staging"), "n": fmt.Sprint(m.random.IntN(1000))},
+		}
+		if m.random.IntN(3) == 0 {
+			earlier := at - receipt.Time(m.random.Int64N(500000))
+			r.OccurredAt = &earlier
+		}
+		if m.random.IntN(2) == 0 {
+			r.Commit = receipt.Object("sha1:" + strings.Repeat(m.pick("a", "b"), 40))
+			r.Subjects = []receipt.Subject{{Name: m.pick("a.tar", "b.zip"), SHA256: receipt.Sum([]byte(m.pick("1", "2")))}}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+var meaning = query.Meaning{
+	Date: func(text string, _ time.Time) (time.Time, error) {
+		var seconds int64
+		_, err := fmt.Sscan(text, &seconds)
+		return time.Unix(seconds, 0), err
+	},
+	Commit: func(revision string) (receipt.Object, error) {
+		return receipt.Object("sha1:" + strings.Repeat(revision, 40)), nil
+	},
+}
+
+// ask is a query of one to three terms by chance.
+func (m *memory) ask() (*query.Query, string) {
+	terms := []string{
+		"api", "API", "a", "blue", `"blue green"`, "green", "straße", "漢字", "ö", `quo\"`, `"\"x\""`, "%", "kind:deploy", "kind:release", "component:api", "component:*api", "component:w*b",
+		"version:v3", "version:v?", "label:env=prod", "label:env", "label:n=1*", "commit:a", "commit:b", "sha256:6b86", "sha256:d473", "id:" + receipt.Sum([]byte{byte(m.random.IntN(99))}).String()[:4],
+		"since:1790400000", "until:1790500000", "ref:*", "nothing", "env=staging", "signer:x",
+	}
+	var words []string
+	for range 1 + m.random.IntN(3) {
+		words = append(words, m.pick("", "", "-")+m.pick(terms...))
+	}
+	text := strings.Join(words, " ")
+	q, err := query.Parse(text, meaning)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if m.random.IntN(4) == 0 {
+		re := m.pick("blue.*", "v[0-4]", "gr(ee|oo)n|漢", "(?i)ADA", "^api$", "x")
+		text += " /" + re + "/"
+		if err := q.Regexp(re); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	return q, text
+}
+
+func (m *memory) find(s Search) []string {
+	m.t.Helper()
+	var found []string
+	_, err := Find(context.Background(), s, func(r *index.Row) error {
+		found = append(found, fmt.Sprint(r.Doc.ID, r.Doc.At, r.Recorded, r.Doc.Kind, r.Doc.Component, r.Doc.Version, r.Gist, r.Folder))
+		return nil
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return found
+}
+
+// Whatever a ledger holds and however it grew, the index and a plain scan
+// give the same answer in the same order.
+func TestIndexAndScanAgree(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		m := newMemory(t, seed)
+		hits := 0
+		for range 4 {
+			m.append(m.some(1 + m.random.IntN(60))...)
+			l, err := ledger.Open(context.Background(), m.repo, ledger.DefaultRef)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 60 {
+				q, text := m.ask()
+				s := Search{Ledger: l, Query: q, Limit: m.random.IntN(3) * m.random.IntN(20), Reverse: m.random.IntN(3) == 0, Index: m.index,
+					Scanning: func(why error) { t.Errorf("no index: %v", why) }, Scanned: func() {}}
+				quick := m.find(s)
+				s.Index.Folders, s.Scanning = nil, func(error) {}
+				slow := m.find(s)
+				if !slices.Equal(quick, slow) {
+					t.Fatalf("seed %d, %s, limit %d, reverse %v: the index finds %d\n%s\na scan %d\n%s", seed, text, s.Limit, s.Reverse,
+						len(quick), strings.Join(quick, "\n"), len(slow), strings.Join(slow, "\n"))
+				}
+				hits += len(slow)
+			}
+		}
+		if hits == 0 || *m.built != 0 {
+			t.Errorf("%d hits, the index was built anew %d times", hits, *m.built)
+		}
+	}
+}
+
+func TestAnIndexOfAnotherProgramIsBuiltAnew(t *testing.T) {
+	t.Parallel()
+	m := newMemory(t, 1)
+	m.append(m.some(3)...)
+	l, err := ledger.Open(context.Background(), m.repo, ledger.DefaultRef)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, program := range []string{"test", "test", "newer", "test"} {
+		m.index.Program = program
+		x, err := index.Open(context.Background(), l, m.index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Close()
+		if want := max(0, i-1); *m.built != want {
+			t.Errorf("program %s: built anew %d times, want %d", program, *m.built, want)
+		}
+	}
+	m.index.Folders = []string{filepath.Join(os.DevNull, "x")}
+	if _, err := index.Open(context.Background(), l, m.index); !fault.Has(err, fault.Unavailable) {
+		t.Errorf("no place: %v", err)
+	}
+}
