@@ -84,18 +84,21 @@ func (e *Entry) BelongsTo(genesis receipt.ID) *Problem {
 	return nil
 }
 
-// FileProblems reads every file of the entry and says what is wrong with
-// them: steps limits and files. An error is one that ends the reading, such
-// as an interruption.
+// FileProblems reads the files of the entry and says what is wrong with them:
+// steps limits and files. It reads no further than the limits. An error is one
+// that ends the reading, such as an interruption.
 func (e *Entry) FileProblems(ctx context.Context, l *Ledger) ([]Problem, error) {
 	var found []Problem
 	add := func(s Step, err error) { found = append(found, Problem{s, e.Path, err}) }
 	stored, total := map[receipt.Digest]int64{}, int64(0)
-	for _, f := range e.Files {
+	for i, f := range e.Files {
 		if f.Type == "receipt" {
 			continue
 		}
-		data, err := l.ReadFile(ctx, f)
+		if i >= MaxFiles { // one of the entry's own problems
+			return found, nil
+		}
+		size, err := l.judgeFile(ctx, f)
 		if fault.Has(err, fault.Interrupted) {
 			return nil, err
 		}
@@ -103,12 +106,13 @@ func (e *Entry) FileProblems(ctx context.Context, l *Ledger) ([]Problem, error) 
 			add(stepOf(err, StepFiles), badFile(e.Path, f, err))
 		}
 		if f.Type == "evidence" {
-			stored[f.Digest] = int64(len(data))
-			total += int64(len(data))
+			stored[f.Digest] = size
+			total += size
 		}
-	}
-	if total > MaxFolderEvidence {
-		add(StepLimits, badTree(e.Path, "stores %d bytes of evidence, over the limit of %d", total, MaxFolderEvidence))
+		if total > MaxFolderEvidence {
+			add(StepLimits, badTree(e.Path, "stores more than %d bytes of evidence", MaxFolderEvidence))
+			return found, nil
+		}
 	}
 	if e.Receipt != nil && !e.Receipt.Future && len(found) == 0 {
 		for _, text := range compareEvidence(e.Receipt.Evidence, stored) {

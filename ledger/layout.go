@@ -28,7 +28,7 @@ const (
 	MaxEvidence       = 1 << 20  // bytes of one stored evidence file
 	MaxFolderEvidence = 8 << 20  // bytes of all stored evidence of a receipt
 	MaxFiles          = 256      // files in a receipt's folder
-	MaxTree           = 16 << 20 // bytes of one tree object
+	MaxTree           = 4 << 20  // bytes of one tree object: some forty thousand folders in a fan
 )
 
 // Path is the folder of a receipt: a function of its id and of recorded_at.
@@ -187,7 +187,16 @@ func validDate(day string) bool {
 }
 
 func badTree(path, format string, args ...any) *fault.Error {
-	return fault.New(fault.BadTree, "%s %s", path, fmt.Sprintf(format, args...))
+	return fault.New(fault.BadTree, "%s %s", clip(path), fmt.Sprintf(format, args...))
+}
+
+// clip bounds what is said of a name: in a hostile tree it may have megabytes.
+func clip(path string) string {
+	const most = 300 // bytes; an honest path has less
+	if len(path) <= most {
+		return path
+	}
+	return strings.ToValidUTF8(path[:most], "") + "…"
 }
 
 func join(path, name string) string {

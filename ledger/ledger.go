@@ -19,7 +19,8 @@ type Ledger struct {
 	tree gitrepo.OID // the commit's tree
 
 	store   gitrepo.Store
-	pinned  receipt.ID // the genesis that it must have; zero when nobody said
+	judged  map[gitrepo.OID]judgedBlob // blobs whose bytes were hashed
+	pinned  receipt.ID                 // the genesis that it must have; zero when nobody said
 	genesis *Entry
 	close   func()
 }
@@ -136,17 +137,57 @@ func (l *Ledger) readTree(ctx context.Context, id gitrepo.OID) ([]gitrepo.TreeEn
 // faults are ObjectTooLarge (VM517), ObjectMissing (VM509), ObjectCorrupt (VM510),
 // and BadTree (VM504) when it is no blob or its name is not its SHA-256.
 func (l *Ledger) ReadFile(ctx context.Context, f File) ([]byte, error) {
-	o, err := l.store.Read(ctx, f.Object, f.limit())
+	data, err := l.readBlob(ctx, f)
+	if err == nil && f.Type != "receipt" {
+		err = misnamed(f, receipt.Sum(data))
+	}
 	if err != nil {
 		return nil, err
 	}
-	if o.Type != gitrepo.TypeBlob {
-		return nil, badTree(f.Name, "is a %s, not a file", o.Type)
+	return data, nil
+}
+
+func (l *Ledger) readBlob(ctx context.Context, f File) ([]byte, error) {
+	o, err := l.store.Read(ctx, f.Object, f.limit())
+	if err == nil && o.Type != gitrepo.TypeBlob {
+		err = badTree(f.Name, "is a %s, not a file", o.Type)
 	}
-	if f.Type != "receipt" && receipt.Sum(o.Data) != f.Digest {
-		return nil, badTree(f.Name, "does not have the SHA-256 in its name")
+	return o.Data, err
+}
+
+func misnamed(f File, digest receipt.Digest) error {
+	if digest == f.Digest {
+		return nil
 	}
-	return o.Data, nil
+	return badTree(f.Name, "does not have the SHA-256 in its name")
+}
+
+// judgedBlob is what is remembered of a blob: a few kilobytes of trees can
+// name one of a megabyte a million times.
+type judgedBlob struct {
+	digest receipt.Digest
+	size   int64
+}
+
+// maxJudged bounds how many blobs are remembered.
+const maxJudged = 4096
+
+// judgeFile is [Ledger.ReadFile] for who wants the size only: a blob under
+// several names is read once.
+func (l *Ledger) judgeFile(ctx context.Context, f File) (size int64, err error) {
+	if known, ok := l.judged[f.Object]; ok && known.size <= f.limit() {
+		return known.size, misnamed(f, known.digest)
+	}
+	data, err := l.readBlob(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	if l.judged == nil || len(l.judged) >= maxJudged {
+		l.judged = make(map[gitrepo.OID]judgedBlob)
+	}
+	known := judgedBlob{receipt.Sum(data), int64(len(data))}
+	l.judged[f.Object] = known
+	return known.size, misnamed(f, known.digest)
 }
 
 // Pin says which genesis the ledger must have, from a source outside of it.
@@ -165,7 +206,7 @@ func (l *Ledger) Genesis(ctx context.Context) (*Entry, error) {
 		}
 		g, err := find(ctx)
 		if err != nil {
-			return nil, err
+			return nil, withRef(err, l.Ref)
 		}
 		l.genesis = g
 	}

@@ -36,17 +36,39 @@ func (l *Ledger) Walk(ctx context.Context, v Visitor) error {
 		if err != nil {
 			return err
 		}
-		for chunk := range slices.Chunk(fans, 64) {
-			folders, err := w.below(ctx, levelFan, chunk, nil)
+		for len(fans) > 0 {
+			read, folders, err := w.someFolders(ctx, fans)
 			if err != nil {
 				return err
 			}
 			if err := w.entries(ctx, folders, v.Entry); err != nil {
 				return err
 			}
+			fans = fans[read:]
 		}
 	}
 	return nil
+}
+
+// The most fans whose folders are held in memory at once, and how many folders
+// are enough of them: a hostile fan may have a hundred thousand.
+const (
+	maxFans    = 64
+	maxFolders = 1 << 16
+)
+
+// someFolders lists the folders of the next fans, and says how many fans
+// those were.
+func (w *walk) someFolders(ctx context.Context, fans []node) (read int, folders []node, err error) {
+	for read < len(fans) && read < maxFans && len(folders) < maxFolders {
+		next := fans[read:min(read+8, len(fans))]
+		more, err := w.below(ctx, levelFan, next, nil)
+		if err != nil {
+			return 0, nil, err
+		}
+		read, folders = read+len(next), append(folders, more...)
+	}
+	return read, folders, nil
 }
 
 // Find returns the entries whose id begins with a prefix of at least 4 hex
@@ -101,12 +123,15 @@ func (l *Ledger) Count(ctx context.Context, step func(n int)) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		folders, err := w.below(ctx, levelFan, fans, nil)
-		if err != nil {
-			return 0, err
+		for len(fans) > 0 {
+			read, folders, err := w.someFolders(ctx, fans)
+			if err != nil {
+				return 0, err
+			}
+			total += len(folders)
+			step(len(folders))
+			fans = fans[read:]
 		}
-		total += len(folders)
-		step(len(folders))
 	}
 	return total, nil
 }
@@ -268,10 +293,34 @@ func (w *walk) entries(ctx context.Context, folders []node, each func(*Entry) er
 	return nil
 }
 
+// distinct leaves out folders that are equal to one before: the name follows
+// from the content, so at most one of them can be right. They are looked for
+// among those that are opened together, which keeps a fan of a hundred thousand
+// names for one folder from being opened as often.
+func (w *walk) distinct(folders []node) ([]node, error) {
+	met := make(map[gitrepo.OID]bool, len(folders))
+	var list []node
+	for _, n := range folders {
+		if met[n.id] {
+			if err := w.malformed(n.path, misplaced{badTree(n.path, "is the same folder as another"), true}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		met[n.id] = true
+		list = append(list, n)
+	}
+	return list, nil
+}
+
 func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error) {
+	folders, err := w.distinct(folders)
+	if err != nil {
+		return nil, err
+	}
 	var entries []*Entry
 	var receipts []gitrepo.OID
-	err := w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry, wrong []misplaced) error {
+	err = w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry, wrong []misplaced) error {
 		files := parseFiles(tree)
 		i := slices.IndexFunc(files, func(f File) bool { return f.Type == "receipt" })
 		if i < 0 {
@@ -325,7 +374,7 @@ func (w *walk) problem(step Step, path string, err error) error {
 	case fault.Has(err, fault.Interrupted):
 		return err
 	case w.v.Problem != nil:
-		return w.v.Problem(Problem{step, path, err})
+		return w.v.Problem(Problem{step, clip(path), err})
 	}
 	return withRef(err, w.l.Ref)
 }
@@ -335,7 +384,7 @@ func (w *walk) problem(step Step, path string, err error) error {
 func (w *walk) malformed(path string, m misplaced) error {
 	switch {
 	case w.v.Problem != nil:
-		return w.v.Problem(Problem{StepLayout, path, m.err})
+		return w.v.Problem(Problem{StepLayout, clip(path), m.err})
 	case m.hides:
 		return m.err
 	}

@@ -147,7 +147,7 @@ func (a *app) run() error {
 	switch {
 	case len(args) == 0:
 		return (&helpCmd{}).Run(a)
-	case args[0] == "--version" || args[0] == "-v":
+	case askedForVersion(args):
 		a.out.format = formatIn(args)
 		return (&versionCmd{}).Run(a)
 	case askedForHelp(args):
@@ -196,13 +196,14 @@ func (a *app) parse(args []string) (*kong.Context, error) {
 
 // refuseEmpty refuses a flag whose value is empty: it comes from a variable
 // that was not set, and would read as if the flag were not there. Only a note
-// may be empty.
+// may be empty, and an empty hash is a hash of the wrong form.
 func refuseEmpty(parsed *kong.Context) error {
 	for _, element := range parsed.Path {
-		if element.Flag == nil || element.Flag.Name == "note" {
+		if element.Flag == nil || element.Flag.Name == "note" || element.Flag.Name == "sha256" {
 			continue
 		}
-		if parsed.FlagValue(element.Flag) == "" {
+		value := parsed.FlagValue(element.Flag)
+		if list, _ := value.([]string); value == "" || slices.Contains(list, "") {
 			return fault.New(fault.Usage, "the value of --%s is empty", element.Flag.Name)
 		}
 	}
@@ -212,14 +213,39 @@ func refuseEmpty(parsed *kong.Context) error {
 // usage says what is wrong with the words. A command of the other program is
 // named as such.
 func (a *app) usage(args []string, err error) error {
-	other := Remembrancer
-	if a.env.Program == Remembrancer {
-		other = Vaultmesh
-	}
+	other := otherProgram(a.env.Program)
 	if commandIn(a.env) == "" && slices.Contains(commands(other), args[0]) {
-		return fault.New(fault.Usage, "%s is a command of %s", args[0], other).With("program", other).With("command", args[0])
+		return elsewhere(args[0], other)
 	}
 	return fault.New(fault.Usage, "%s", err)
+}
+
+func otherProgram(program string) string {
+	if program == Remembrancer {
+		return Vaultmesh
+	}
+	return Remembrancer
+}
+
+// elsewhere names the program that has a command.
+func elsewhere(command, program string) error {
+	return fault.New(fault.Usage, "%s is a command of %s", command, program).With("program", program).With("command", command)
+}
+
+// askedForVersion finds --version or -v before any command, where only a format
+// may stand too.
+func askedForVersion(args []string) bool {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "--version" || args[i] == "-v":
+			return true
+		case args[i] == "--format":
+			i++
+		case !strings.HasPrefix(args[i], "--format="):
+			return false
+		}
+	}
+	return false
 }
 
 // askedForHelp finds -h or --help anywhere before "--".
@@ -284,6 +310,12 @@ func (a *app) open(noLazyFetch bool) error {
 		return err
 	}
 	a.out.setColor(a.config.Color, a.env)
+	if mode, auto := strings.CutPrefix(a.config.Date, "auto:"); auto { // git-log, "--date"
+		a.config.Date = "default"
+		if a.out.width > 0 {
+			a.config.Date = mode
+		}
+	}
 	return nil
 }
 

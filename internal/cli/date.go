@@ -11,7 +11,6 @@ import (
 // gitDate shows a moment as git log does, by the mode in log.date
 // (git-log, "--date"). A mode that is not known reads as the default.
 func gitDate(t time.Time, mode string, now time.Time) string {
-	mode = strings.TrimPrefix(mode, "auto:")
 	if own, format, ok := strings.Cut(mode, ":"); ok && (own == "format" || own == "format-local") {
 		return strftime.Format(format, t)
 	}

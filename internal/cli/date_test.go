@@ -12,7 +12,7 @@ func TestGitDate(t *testing.T) {
 	at := time.Date(2026, 11, 2, 3, 4, 5, 0, time.FixedZone("", 3600))
 	now := at.Add(49 * time.Hour)
 	for mode, want := range map[string]string{
-		"default": "Mon Nov 2 03:04:05 2026 +0100", "nonsense": "Mon Nov 2 03:04:05 2026 +0100", "auto:short": "2026-11-02",
+		"default": "Mon Nov 2 03:04:05 2026 +0100", "nonsense": "Mon Nov 2 03:04:05 2026 +0100",
 		"relative": "2 days ago", "format-local:%d.%m.": "02.11.",
 	} {
 		if got := gitDate(at, mode, now); got != want {

@@ -29,6 +29,9 @@ func (c *helpCmd) Run(a *app) error {
 	if c.InstallMan {
 		return c.install(a)
 	}
+	if other := otherProgram(a.env.Program); slices.Contains(commands(other), c.Command) && !slices.Contains(commands(a.env.Program), c.Command) {
+		return elsewhere(c.Command, other)
+	}
 	program := strings.Replace(a.env.Program, " ", "-", 1)
 	name := program
 	if c.Command != "" {

@@ -36,6 +36,7 @@ type printer struct {
 	color  bool
 	failed error // the first failure to write
 	pager  *pager
+	lines  []*lineWriter // of other programs' words
 }
 
 func newPrinter(env Env) *printer {
@@ -107,8 +108,16 @@ func (p *printer) warn(format string, args ...any) {
 		p.remark("warning", format, args...)
 		return
 	}
-	object, _ := json.Marshal(map[string]string{"warning": fmt.Sprintf(format, args...)})
-	p.write(p.err, escapeJSON(string(object))+"\n")
+	p.object(map[string]string{"warning": fmt.Sprintf(format, args...)})
+}
+
+// object prints one line of JSON beside the output.
+func (p *printer) object(v any) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // texts always have a form
+	p.write(p.err, escapeJSON(b.String()))
 }
 
 // messages is where the words of other programs go, such as git's while it
@@ -117,7 +126,9 @@ func (p *printer) messages() io.Writer {
 	if p.structured() {
 		return io.Discard
 	}
-	return &lineWriter{p: p}
+	w := &lineWriter{p: p}
+	p.lines = append(p.lines, w)
+	return w
 }
 
 // lineWriter cleans what is written to it, a line at a time.
@@ -133,11 +144,29 @@ func (l *lineWriter) Write(b []byte) (int, error) {
 		if !found {
 			break
 		}
-		l.p.hand()
-		l.p.write(l.p.err, clean(strings.TrimSuffix(string(line), "\r"))+"\n")
+		l.print(line)
 		l.rest = rest
 	}
+	if len(l.rest) > maxLine {
+		l.end()
+	}
 	return len(b), nil
+}
+
+// maxLine is how long a line may be that is waited for the end of.
+const maxLine = 64 << 10
+
+func (l *lineWriter) print(line []byte) {
+	l.p.hand()
+	l.p.write(l.p.err, clean(strings.TrimSuffix(string(line), "\r"))+"\n")
+}
+
+// end prints what has no line's end.
+func (l *lineWriter) end() {
+	if len(l.rest) > 0 {
+		l.print(l.rest)
+		l.rest = nil
+	}
 }
 
 func (p *printer) write(w io.Writer, s string) {
@@ -157,6 +186,9 @@ func (p *printer) hand() {
 // flush hands over everything, and says whether all of it could be written.
 // Who leaves the pager has seen enough.
 func (p *printer) flush() error {
+	for _, w := range p.lines {
+		w.end()
+	}
 	p.hand()
 	if p.pager != nil {
 		return p.pager.end()
@@ -196,14 +228,13 @@ func indented(v any, prefix string) (string, error) {
 // fault prints an error as a tree, or as one object.
 func (p *printer) fault(f *fault.Error) {
 	if p.structured() {
-		object, _ := json.Marshal(struct {
+		p.object(struct {
 			Code    fault.Code `json:"code"`
 			Exit    fault.Exit `json:"exit"`
 			Message string     `json:"message"`
 			Cause   []string   `json:"cause"`
 			Fix     string     `json:"fix"`
 		}{f.Code, f.Exit(), f.Message, f.Causes(), f.Fix()})
-		p.write(p.err, escapeJSON(string(object))+"\n")
 		return
 	}
 	var b strings.Builder

@@ -91,16 +91,16 @@ func (a *app) shown(l *ledger.Ledger, entries []*ledger.Entry) ([]shown, error) 
 		if p := e.BelongsTo(genesis.ID); p != nil {
 			problems = append(problems, *p)
 		}
+		ofFiles, err := e.FileProblems(a.ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		problems = append(problems, ofFiles...)
 		s := shown{e.ID.String(), raw, []shownProof{}, e.Path, string(l.Head), []judgedProblem{}}
 		for _, f := range e.Proofs() {
 			proof := shownProof{Type: f.Type, File: f.Name, SHA256: f.Digest.String()}
-			data, err := l.ReadFile(a.ctx, f)
-			switch size := len(data); {
-			case fault.Has(err, fault.Interrupted):
-				return nil, err
-			case err != nil:
-				problems = append(problems, ledger.Problem{Step: ledger.StepFiles, Path: e.Path, Err: err})
-			default:
+			if data, err := l.ReadFile(a.ctx, f); err == nil { // else it is one of the problems
+				size := len(data)
 				proof.Size = &size
 			}
 			s.Proofs = append(s.Proofs, proof)

@@ -91,19 +91,20 @@ func (c *verifyCmd) artifact(a *app, l *ledger.Ledger, path string) error {
 	if err != nil {
 		return err
 	}
-	sameName, err := verify.Holding(a.ctx, l, known.SameName)
-	if err != nil {
-		return err
-	}
 	switch {
 	case len(holding) > 0:
 		return c.match(a, l, j, holding, len(known.Exact)-len(holding))
 	case len(known.Exact) > 0: // none of them holds: say what is wrong
 		return c.match(a, l, j, known.Exact, 0)
-	case len(sameName) > 0:
+	case len(known.Unread) > 0: // one of these may name the file
+		return c.unread(a, j, known.Unread)
+	}
+	sameName, err := verify.Holding(a.ctx, l, known.SameName)
+	if err != nil {
+		return err
+	}
+	if len(sameName) > 0 {
 		return c.mismatch(a, j, sameName)
-	case len(known.Unread) > 0:
-		return unreadable(path, known.Unread)
 	}
 	return c.unknown(a, j)
 }
@@ -133,15 +134,26 @@ func (c *verifyCmd) match(a *app, l *ledger.Ledger, j judged, entries []*ledger.
 	return c.conclude(a, report, j, titles(entries))
 }
 
-// unreadable says that no receipt names a file, but that not all could be read.
-func unreadable(path string, problems []ledger.Problem) error {
+// unread says that no receipt with a file's hash was found, but that not all
+// could be read.
+func (c *verifyCmd) unread(a *app, j judged, problems []ledger.Problem) error {
 	const see = "see which these are:\ngit vaultmesh verify --all"
+	path := j.Artifact.Path
+	err := fault.New(fault.Incomplete, "no receipt names %s by its SHA-256, but not all of the ledger is here", path).Because(problems[0].Err).With("how", see)
+	j.Verdict, j.Artifact.Result = verify.Incomplete, "unknown"
 	for _, p := range problems {
-		if !p.Unknown() {
-			return fault.New(fault.BadTree, "no receipt names %s, but the ledger has entries that do not hold", path).Because(p.Err)
+		j.Problems = append(j.Problems, judgedAs(p))
+		if !p.Unknown() && j.Verdict != verify.Invalid {
+			j.Verdict = verify.Invalid
+			err = fault.New(fault.BadTree, "no receipt names %s by its SHA-256, but the ledger has entries that do not hold", path).Because(p.Err)
 		}
 	}
-	return fault.New(fault.Incomplete, "no receipt names %s, but not all of the ledger is here", path).Because(problems[0].Err).With("how", see)
+	if a.out.structured() {
+		if err := a.out.emit(j.withLists()); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {

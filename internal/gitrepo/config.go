@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -92,10 +93,27 @@ func validRemote(name string) bool {
 	return true
 }
 
-// AddConfig adds a value to the repository's own configuration, beside what
-// is there. The fault is ReadOnly (VM507) or GitRefused (VM112).
+// maxConfigTries is how often a configuration file is written that another
+// process keeps locked: it does for a few milliseconds.
+const maxConfigTries = 50
+
+// AddConfig adds a value to the repository's own configuration, beside what is
+// there, unless it is there itself: also when several processes do at once. The
+// fault is ReadOnly (VM507) or GitRefused (VM112).
 func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
-	if _, err := r.git.run(ctx, nil, "config", "--local", "--add", name, value); err != nil {
+	var err error
+	for tries := 0; tries < maxConfigTries; tries++ {
+		_, err = r.git.run(ctx, nil, "config", "--local", "--fixed-value", "--replace-all", name, value, value)
+		var f *failure
+		if !asFailure(err, &f) || !f.says("could not lock config file") || !f.says("File exists") {
+			break
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if err != nil {
 		return r.writeFault(err, "the configuration cannot be written")
 	}
 	return nil

@@ -55,10 +55,19 @@ func (r *Repo) identity(ctx context.Context, variable string) (Identity, error) 
 // without zone, RFC 2822, and what git log and date print. Without a zone a
 // time is a local one, and a bare day is its first second.
 var dateLayouts = []string{
-	time.RFC3339, "2006-01-02 15:04:05 -0700", "2006-01-02T15:04:05-0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05",
+	time.RFC3339, "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05-0700", "2006-01-02T15:04:05", "2006-01-02 15:04:05",
 	"2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly, "2006/01/02",
 	"2 Jan 2006", "2 Jan 2006 15:04", "2 Jan 2006 15:04:05",
 	"Mon, 2 Jan 2006 15:04:05 -0700", "Mon Jan 2 15:04:05 2006 -0700", "Mon Jan 2 15:04:05 2006", "Mon Jan _2 15:04:05 MST 2006",
+	"Mon Jan _2 03:04:05 PM MST 2006", "Mon, 2 Jan 2006 15:04:05 MST",
+}
+
+// zoned tells whether the zone of a date that was read is known. For a zone's
+// abbreviation that it does not know Go makes one of that name at UTC.
+func zoned(at time.Time, local *time.Location) bool {
+	name, _ := at.Zone()
+	here, _ := at.In(local).Zone()
+	return at.Location() == local || at.Location() == time.UTC || name == "" || name == "UTC" || name == "GMT" || name == here || strings.ContainsAny(name, "+-0123456789")
 }
 
 var (
@@ -72,7 +81,7 @@ var (
 func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
 	for _, layout := range dateLayouts {
-		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil && zoned(at, now.Location()) {
 			return at, nil
 		}
 	}

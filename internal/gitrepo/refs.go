@@ -147,7 +147,8 @@ func (r *Repo) lockOf(name string) string {
 }
 
 // Fetch fetches one ref of a remote into a ref here, checked by git as it
-// comes in, and touches nothing else. The fault is RemoteFailed (VM701).
+// comes in, and touches nothing else. The fault is RemoteFailed (VM701), or
+// Invalid (VM512) for objects that git refuses.
 func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to string) error {
 	_, err := r.git.talk(ctx, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
 		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)

@@ -34,5 +34,8 @@ func remoteFault(err error, remote, format string) error {
 	if !asFailure(err, &f) {
 		return err
 	}
+	if f.says("fsck error", "fsck: ", "index-pack failed", "unpack-objects failed", "did not send all necessary objects") && f.says("object") {
+		return fault.New(fault.Invalid, "what %s sent does not hold, and is not taken", remote).Because(f)
+	}
 	return fault.New(fault.RemoteFailed, format, remote).With("remote", remote).Because(f)
 }

@@ -86,7 +86,7 @@ func TestFetchRefusesMalformedObjects(t *testing.T) {
 	there.git("update-ref", ledgerRef, there.git("commit-tree", "-p", string(commits[0]), "-m", "hostile", id))
 	const seen = "refs/vaultmesh-remotes/origin/ledger"
 	r := here.open()
-	wantFault(t, r.Fetch(context.Background(), io.Discard, "origin", ledgerRef, seen), fault.RemoteFailed)
+	wantFault(t, r.Fetch(context.Background(), io.Discard, "origin", ledgerRef, seen), fault.Invalid)
 	here.wantRef(r, seen, "")
 }
 

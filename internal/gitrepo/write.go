@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -15,6 +16,9 @@ import (
 // call, before any of them gets its name. The last is for older versions;
 // newer ones pass it over.
 var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "-c", "core.fsyncObjectFiles=true"}
+
+// oneByOne is durable with a flush for each object.
+var oneByOne = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "core.fsyncObjectFiles=true"}
 
 // maxWrites is how often objects are given to git until it keeps them.
 const maxWrites = 5
@@ -33,16 +37,16 @@ func (r *Repo) Write(ctx context.Context, objects []Object) error {
 	if err != nil {
 		return err
 	}
-	err = r.unpack(ctx, pack, objects, "batch")
+	err = r.unpack(ctx, pack, objects, durable)
 	for tries := 1; tries < maxWrites && fault.Has(err, fault.GitRefused); tries++ {
-		err = r.unpack(ctx, pack, objects, "fsync")
+		err = r.unpack(ctx, pack, objects, oneByOne)
 	}
 	return err
 }
 
 // unpack gives git the objects, and sees whether it kept them.
-func (r *Repo) unpack(ctx context.Context, pack []byte, objects []Object, method string) error {
-	args := append(append([]string{}, durable...), "-c", "core.fsyncMethod="+method, "unpack-objects", "-q")
+func (r *Repo) unpack(ctx context.Context, pack []byte, objects []Object, options []string) error {
+	args := append(slices.Clone(options), "unpack-objects", "-q")
 	if _, err := r.git.run(ctx, bytes.NewReader(pack), args...); err != nil {
 		return r.writeFault(err, "objects cannot be written")
 	}

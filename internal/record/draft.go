@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -16,6 +15,7 @@ import (
 // is settled before the ledger is opened.
 type draft struct {
 	receipt *receipt.Receipt
+	author  gitrepo.Identity
 	stored  [][]byte // evidence to lie beside it
 	bytes   []byte   // canonical, once bound to a ledger
 	remarks []string
@@ -32,7 +32,7 @@ type consulted struct {
 
 func consult(ctx context.Context, p Place, q Request) consulted {
 	return consulted{
-		author:    sync.OnceValues(begin(func() (gitrepo.Identity, error) { return p.Repo.Author(ctx) })),
+		author:    begin(func() (gitrepo.Identity, error) { return p.Repo.Author(ctx) }),
 		committer: begin(func() (gitrepo.Identity, error) { return p.Repo.Committer(ctx) }),
 		dirty: begin(func() (bool, error) {
 			if q.Commit != "" {
@@ -77,11 +77,11 @@ func prepare(ctx context.Context, p Place, q Request, ask consulted) (*draft, er
 			return nil, err
 		}
 	}
-	author, err := ask.author()
-	if err != nil {
+	var err error
+	if d.author, err = ask.author(); err != nil {
 		return nil, err
 	}
-	d.receipt.Recorder = receipt.Person{Name: author.Name, Email: author.Email}
+	d.receipt.Recorder = receipt.Person{Name: d.author.Name, Email: d.author.Email}
 	dirty, err := ask.dirty()
 	if dirty && d.receipt.Commit != "" {
 		d.remark("the work tree differs from the commit that is recorded")
@@ -142,10 +142,14 @@ func (d *draft) known(ctx context.Context, p Place, l *ledger.Ledger, q Request)
 	var found *ledger.Entry
 	err := l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
 		p.Working()
-		if found == nil && len(e.Problems()) == 0 && e.BelongsTo(d.receipt.Ledger) == nil && d.sameAs(e.Receipt) {
+		if found != nil || len(e.Problems()) > 0 || e.BelongsTo(d.receipt.Ledger) != nil || !d.sameAs(e.Receipt) {
+			return nil
+		}
+		problems, err := e.FileProblems(ctx, l)
+		if len(problems) == 0 && err == nil {
 			found = e
 		}
-		return nil
+		return err
 	}})
 	return found, err
 }
@@ -256,11 +260,15 @@ func (d *draft) ref(ctx context.Context, p Place, q Request) error {
 		return nil
 	}
 	// By its exact name: to git a version such as v1-2-gabc123 is a revision.
-	object, err := p.Repo.Ref(ctx, tag)
-	if err != nil || object == "" {
+	refs, err := p.Repo.Refs(ctx, tag)
+	if fault.Has(err, fault.BadLedgerRef) {
+		d.remark("the tag " + q.Version + " cannot be read: recorded without it")
+		return nil
+	}
+	if err != nil || refs[tag] == "" {
 		return err
 	}
-	id, _, err := p.Repo.ResolveCommit(ctx, string(object))
+	id, _, err := p.Repo.ResolveCommit(ctx, string(refs[tag]))
 	if err == nil && string(id) == d.receipt.Commit.Hex() {
 		d.receipt.Ref = tag
 	}

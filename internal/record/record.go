@@ -63,10 +63,6 @@ func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	author, err := ask.author()
-	if err != nil {
-		return nil, err
-	}
 	committer, err := ask.committer()
 	if err != nil {
 		return nil, err
@@ -81,7 +77,7 @@ func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 		}
 		return &ledger.Change{
 			Additions: []ledger.Addition{{Receipt: d.bytes, Evidence: d.stored}},
-			Author:    author.Line(),
+			Author:    d.author.Line(),
 			Committer: committer.Line(),
 			Message:   ledger.Message(d.receipt, out.ID),
 		}, nil

@@ -31,10 +31,18 @@ var secretForms = []struct {
 	{"sk-", `\bsk-(proj|ant|svcacct|or)-[0-9A-Za-z_-]{20,}`, "an API key"},
 	{"hooks.slack.com", `hooks\.slack\.com/services/T[0-9A-Za-z]+/B[0-9A-Za-z]+/[0-9A-Za-z]{16,}`, "a Slack webhook"},
 	{"eyJ", `\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{16,}`, "a JSON web token"},
-	{"://", `://[^/\s:@]{1,100}:[^/\s:@]{3,100}@[A-Za-z0-9]`, "a password in a URL"},
+	{"://", `://[^/\s:@]{1,100}:[^/\s:@]{1,100}@[A-Za-z0-9]`, "a password in a URL"},
 	{"LS0tLS1CRUdJTi", `LS0tLS1CRUdJTi[0-9A-Za-z+/=]{20,}`, "a private key or certificate in base64"},
 	{"AWS_SECRET_ACCESS_KEY", `(?i)AWS_SECRET_ACCESS_KEY["']?\s*[=:]\s*["']?[0-9A-Za-z/+]{40}\b`, "an AWS secret key"},
 	{"aws_secret_access_key", `(?i)AWS_SECRET_ACCESS_KEY["']?\s*[=:]\s*["']?[0-9A-Za-z/+]{40}\b`, "an AWS secret key"},
+	{"xapp-", `\bxapp-[0-9]-[0-9A-Za-z-]{20,}`, "a Slack token"},
+	{"SG.", `\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}`, "a SendGrid key"},
+	{"hf_", `\bhf_[0-9A-Za-z]{30,}`, "a Hugging Face token"},
+	{"dckr_pat_", `\bdckr_pat_[0-9A-Za-z_-]{20,}`, "a Docker token"},
+	{"gl", `\bgl(rt|dt|cbt|ptt|soat|ft)-[0-9A-Za-z_-]{20,}`, "a GitLab token"},
+	{"do", `\bdo[por]_v1_[0-9a-f]{64}\b`, "a DigitalOcean token"},
+	{"sk-", `\bsk-[0-9A-Za-z]{48}\b`, "an API key"},
+	{"AccountKey=", `AccountKey=[0-9A-Za-z+/]{60,}={0,2}`, "an Azure storage key"},
 	{"hvs.", `\bhvs\.[0-9A-Za-z_-]{24,}`, "a Vault token"},
 }
 
@@ -85,7 +93,7 @@ func withoutUTF16(b []byte) []byte {
 	case bytes.HasPrefix(b, []byte{0xFE, 0xFF}):
 		order = binary.BigEndian
 	default:
-		return b
+		return bytes.ReplaceAll(b, []byte{0}, nil) // UTF-16 without a mark, of plain letters
 	}
 	units := make([]uint16, 0, len(b)/2)
 	for b = b[2:]; len(b) >= 2; b = b[2:] {

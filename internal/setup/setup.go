@@ -142,7 +142,7 @@ func (q Request) findRemote(ctx context.Context) (string, error) {
 	case len(names) == 0:
 		return "", nil
 	case len(slices.Compact(heads)) > 1:
-		return "", fault.New(fault.OtherLedger, "the remotes %s each have a ledger, these differ, and none of them is the default", strings.Join(names, ", "))
+		return "", fault.New(fault.OtherLedger, "the remotes %s do not have the same ledger at the same head, and none of them is the default", strings.Join(names, ", "))
 	}
 	return names[0], nil
 }

@@ -19,7 +19,7 @@ func (t *tally) history(ctx context.Context, store gitrepo.Store, l *ledger.Ledg
 		compared: make(map[[2]gitrepo.OID]bool)}
 	todo := []gitrepo.OID{l.Head}
 	seen := map[gitrepo.OID]bool{l.Head: true}
-	for len(todo) > 0 {
+	for len(todo) > 0 && h.failures < maxFailures {
 		id := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		parents, err := h.commit(ctx, l, id)
@@ -44,7 +44,12 @@ type history struct {
 	// compared are pairs of trees that were compared: what is wrong between
 	// them was reported once.
 	compared map[[2]gitrepo.OID]bool
+	failures int
 }
+
+// maxFailures is how many faults of the history are enough: it does not hold,
+// and a small hostile one could have more than anybody can wait for.
+const maxFailures = 1000
 
 // The bounds of what is kept: commits, pairs of trees, and trees, of which
 // neighbours in history share most. A tree with more entries is read again.
@@ -55,6 +60,7 @@ const (
 )
 
 func (h *history) fail(path string, err error) {
+	h.failures++
 	h.tally.problem(ledger.Problem{Step: ledger.StepHistory, Path: path, Err: err})
 }
 
@@ -166,6 +172,9 @@ func (h *history) contains(ctx context.Context, commit gitrepo.OID, path []strin
 		h.fail(strings.Join(path, "/"), fault.New(fault.BadTree, "the tree %s is out of order, or names an entry twice", old.Short()))
 	}
 	for _, c := range missing(before, after) {
+		if h.failures >= maxFailures {
+			return nil
+		}
 		here := append(slices.Clone(path), c.old.Name)
 		if c.new.Mode == gitrepo.ModeTree && c.old.Mode == gitrepo.ModeTree && len(here) < maxDepth {
 			if err := h.contains(ctx, commit, here, c.old.ID, c.new.ID); err != nil {
