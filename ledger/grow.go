@@ -30,10 +30,14 @@ func (l *Ledger) Grown(ctx context.Context, earlier *Ledger, v Visitor) (bool, e
 	return true, g.entries(ctx, folders, v.Entry)
 }
 
-// Earlier opens the ledger as it stood at another head. The faults are those
-// of [OpenCommit].
-func (l *Ledger) Earlier(ctx context.Context, head gitrepo.OID) (*Ledger, error) {
-	return OpenCommit(ctx, l.store, l.Ref, head)
+// At opens the ledger as it stands at another head, with the same pin. The
+// faults are those of [OpenCommit].
+func (l *Ledger) At(ctx context.Context, head gitrepo.OID) (*Ledger, error) {
+	other, err := OpenCommit(ctx, l.store, l.Ref, head)
+	if err == nil {
+		other.Pin(l.pinned)
+	}
+	return other, err
 }
 
 // pair is a tree and what the earlier ledger has under the same path, "" for

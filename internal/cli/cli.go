@@ -319,9 +319,12 @@ func (a *app) open(noLazyFetch bool) error {
 	return nil
 }
 
-// openLedger opens the repository and its ledger.
-func (a *app) openLedger(noLazyFetch bool) (*ledger.Ledger, error) {
+// openLedger opens the repository and its ledger, as it is to be read.
+func (a *app) openLedger(noLazyFetch bool, f fetching) (*ledger.Ledger, error) {
 	if err := a.open(noLazyFetch); err != nil {
+		return nil, err
+	}
+	if err := a.refresh(f); err != nil {
 		return nil, err
 	}
 	l, err := ledger.Open(a.ctx, a.repo, a.config.Ref)

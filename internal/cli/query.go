@@ -12,6 +12,7 @@ type queryCmd struct {
 	Words  []string `arg:"" optional:"" help:"words, phrases and filters, which must all hold"`
 	Regexp []string `name:"regex" sep:"none" placeholder:"RE" help:"a regular expression (RE2) that one of the texts must match"`
 	selection
+	fetching
 }
 
 // Run lists the receipts that match, the newest first.
@@ -19,7 +20,7 @@ func (c *queryCmd) Run(a *app) error {
 	if err := c.checked(); err != nil {
 		return err
 	}
-	l, err := a.openLedger(false)
+	l, err := a.openLedger(false, c.fetching)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type recordCmd struct {
 	Push        bool     `xor:"end" help:"push the ledger afterwards"`
 	DryRun      bool     `xor:"end" help:"print the receipt's bytes, write nothing"`
 	AllowSecret bool     `help:"record even what looks like a secret"`
+	fetching
 }
 
 // Run records, says what was recorded, and pushes or says how to.
@@ -38,6 +39,9 @@ func (c *recordCmd) Run(a *app) error {
 		return err
 	}
 	if err := a.open(false); err != nil {
+		return err
+	}
+	if err := a.present(c.fetching); err != nil {
 		return err
 	}
 	if c.Push && a.config.DefaultRemote() == "" {

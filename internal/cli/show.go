@@ -16,11 +16,12 @@ import (
 
 type showCmd struct {
 	What string `arg:"" help:"a receipt's id, or a revision"`
+	fetching
 }
 
 // Run shows the receipts that were named.
 func (c *showCmd) Run(a *app) error {
-	l, err := a.openLedger(false)
+	l, err := a.openLedger(false, c.fetching)
 	if err != nil {
 		return err
 	}

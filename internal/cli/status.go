@@ -8,11 +8,11 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
 )
 
-type statusCmd struct{}
+type statusCmd struct{ fetching }
 
 // Run says what ledger this clone has, and which checks found something.
 func (c *statusCmd) Run(a *app) error {
-	l, err := a.openLedger(false)
+	l, err := a.openLedger(false, c.fetching)
 	if err != nil {
 		return err
 	}

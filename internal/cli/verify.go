@@ -19,6 +19,7 @@ type verifyCmd struct {
 	File string `xor:"what" placeholder:"FILE" help:"an artifact"`
 	ID   string `xor:"what" name:"id" placeholder:"ID" help:"a receipt, by its id or the beginning of it"`
 	Rev  string `xor:"what" placeholder:"REV" help:"the receipts about a commit"`
+	fetching
 }
 
 // Run judges what was named, prints the steps, and fails unless all hold.
@@ -29,7 +30,7 @@ func (c *verifyCmd) Run(a *app) error {
 	if c.All {
 		return c.all(a)
 	}
-	l, err := a.openLedger(true)
+	l, err := a.openLedger(true, c.fetching)
 	if err != nil {
 		return err
 	}
@@ -61,6 +62,9 @@ func (c *verifyCmd) operand(a *app, l *ledger.Ledger) (operand, error) {
 
 func (c *verifyCmd) all(a *app) error {
 	if err := a.open(true); err != nil {
+		return err
+	}
+	if err := a.refresh(c.fetching); err != nil {
 		return err
 	}
 	bar := a.progress("verifying receipts")

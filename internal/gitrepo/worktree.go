@@ -70,3 +70,29 @@ func refused(err error, what string) error {
 	}
 	return err
 }
+
+// IsAncestor tells whether a commit leads to another one. The fault is
+// GitRefused (VM112) when one of them is not here.
+func (r *Repo) IsAncestor(ctx context.Context, earlier, later OID) (bool, error) {
+	out, err := r.git.run(ctx, nil, "rev-list", "--max-count=1", string(earlier), "^"+string(later), "--")
+	return len(out) == 0 && err == nil, r.historyFault(err)
+}
+
+// Between lists the commits that one leads to and another, earlier one does
+// not. The fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) Between(ctx context.Context, earlier, later OID) ([]OID, error) {
+	out, err := r.git.run(ctx, nil, "rev-list", string(later), "^"+string(earlier), "--")
+	var list []OID
+	for id := range strings.FieldsSeq(string(out)) {
+		list = append(list, OID(id))
+	}
+	return list, r.historyFault(err)
+}
+
+func (r *Repo) historyFault(err error) error {
+	var f *failure
+	if asFailure(err, &f) {
+		return fault.New(fault.GitRefused, "the history cannot be walked").Because(f)
+	}
+	return err
+}

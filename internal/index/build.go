@@ -188,7 +188,7 @@ func (x *Index) update(ctx context.Context, want key, o Options) error {
 
 // append adds what the ledger has grown by since a head.
 func (x *Index) append(ctx context.Context, tx *sql.Tx, head string, want key, o Options) error {
-	earlier, err := x.l.Earlier(ctx, gitrepo.OID(head))
+	earlier, err := x.l.At(ctx, gitrepo.OID(head))
 	if err != nil {
 		return fmt.Errorf("index: it was made from a head that is gone: %w", err)
 	}

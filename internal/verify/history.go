@@ -15,8 +15,7 @@ import (
 // parents hold the genesis and nothing else. Commits are read as they are
 // stored: grafts and replaced objects change nothing here.
 func (t *tally) history(ctx context.Context, store gitrepo.Store, l *ledger.Ledger) error {
-	h := &history{store: store, tally: t, trees: make(map[gitrepo.OID][]gitrepo.TreeEntry), commits: make(map[gitrepo.OID]gitrepo.Commit),
-		compared: make(map[[2]gitrepo.OID]bool)}
+	h := newHistory(store, t)
 	todo := []gitrepo.OID{l.Head}
 	seen := map[gitrepo.OID]bool{l.Head: true}
 	for len(todo) > 0 && h.failures < maxFailures {
@@ -45,6 +44,11 @@ type history struct {
 	// them was reported once.
 	compared map[[2]gitrepo.OID]bool
 	failures int
+}
+
+func newHistory(store gitrepo.Store, t *tally) *history {
+	return &history{store: store, tally: t, trees: make(map[gitrepo.OID][]gitrepo.TreeEntry), commits: make(map[gitrepo.OID]gitrepo.Commit),
+		compared: make(map[[2]gitrepo.OID]bool)}
 }
 
 // maxFailures is how many faults of the history are enough: it does not hold,

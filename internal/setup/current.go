@@ -1,0 +1,88 @@
+package setup
+
+import (
+	"context"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+)
+
+// Present sees that there is a ledger to read, without configuring anything:
+// where the clone has none, that of the default remote is taken, once it was
+// judged. Nothing is done where there is no remote. The faults are those of
+// [Ledger].
+func Present(ctx context.Context, q Request) (*Outcome, error) {
+	head, err := q.Repo.Ref(ctx, q.Config.Ref)
+	if q.Remote = q.Config.DefaultRemote(); err != nil || head != "" || q.Remote == "" {
+		return nil, err
+	}
+	remote, err := q.findRemote(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return q.take(ctx, remote)
+}
+
+// The ways in which a ledger stands to what was fetched of the default remote's.
+const (
+	Same      = ""          // nothing to take: equal, ahead, or nothing was fetched
+	Advanced  = "advanced"  // what was fetched is taken
+	Diverged  = "diverged"  // both have what the other has not
+	Withstood = "withstood" // what was fetched does not hold, or cannot be taken
+)
+
+// Advance takes what git has fetched of the default remote's ledger, if the
+// one here grew into it and all that is new holds. Why it was not taken is the
+// error beside [Withstood].
+func Advance(ctx context.Context, q Request) (how string, err error) {
+	tracking := TrackingRef(q.Config.DefaultRemote(), q.Config.Ref)
+	refs, err := q.Repo.Refs(ctx, q.Config.Ref, tracking)
+	if err != nil {
+		return Same, nil // reading says what is wrong with the ref
+	}
+	here, there := refs[q.Config.Ref], refs[tracking]
+	if here == "" || there == "" || here == there {
+		return Same, nil
+	}
+	if ahead, err := q.Repo.IsAncestor(ctx, there, here); err != nil || ahead {
+		return Same, err
+	}
+	if behind, err := q.Repo.IsAncestor(ctx, here, there); err != nil || !behind {
+		return Diverged, err
+	}
+	if err := q.judgeGrowth(ctx, here, there); err != nil {
+		return Withstood, err
+	}
+	err = q.Repo.UpdateRef(ctx, q.Config.Ref, there, here)
+	switch {
+	case fault.Has(err, fault.LostRace): // another process did so
+		return Same, nil
+	case err != nil:
+		return Withstood, err
+	}
+	return Advanced, nil
+}
+
+// judgeGrowth verifies what one head has and an earlier one has not.
+func (q Request) judgeGrowth(ctx context.Context, from, to gitrepo.OID) error {
+	earlier, err := ledger.OpenCommit(ctx, q.Repo, q.Config.Ref, from)
+	if err != nil {
+		return err
+	}
+	earlier.Pin(q.Config.Ledger)
+	later, err := earlier.At(ctx, to)
+	if err != nil {
+		return err
+	}
+	commits, err := q.Repo.Between(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	report, err := verify.Growth(ctx, q.Repo, earlier, later, commits, q.Progress)
+	if err != nil || report.Verdict == verify.Valid {
+		return err
+	}
+	return fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0]))
+}
