@@ -77,12 +77,14 @@ type vaultmeshGrammar struct {
 
 type remembrancerGrammar struct {
 	global
-	Query   queryCmd   `cmd:"" help:"find receipts by words"`
-	Show    showCmd    `cmd:"" help:"show a receipt"`
-	Verify  verifyCmd  `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
-	Record  recordCmd  `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
-	Help    helpCmd    `cmd:"" help:"explain a command"`
-	Version versionCmd `cmd:"" help:"print the version"`
+	Query    queryCmd    `cmd:"" help:"find receipts by words and filters"`
+	List     listCmd     `cmd:"" help:"list the receipts of a kind"`
+	Timeline timelineCmd `cmd:"" help:"draw what happened, day by day"`
+	Show     showCmd     `cmd:"" help:"show a receipt"`
+	Verify   verifyCmd   `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
+	Record   recordCmd   `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
+	Help     helpCmd     `cmd:"" help:"explain a command"`
+	Version  versionCmd  `cmd:"" help:"print the version"`
 }
 
 // app is what a command works with.

@@ -72,6 +72,15 @@ func (t *table) text(row []string) string {
 	return strings.TrimRight(strings.Join(cells, "  "), " ")
 }
 
+// cut shortens a text that stands behind so many columns to what a terminal
+// has left for it.
+func (p *printer) cut(text string, behind int) string {
+	if p.width == 0 {
+		return text
+	}
+	return runewidth.Truncate(clean(text), max(p.width-behind, leastColumn), "…")
+}
+
 // leastColumn is the fewest columns of a terminal that a cell makes sense in.
 const leastColumn = 5
 

@@ -10,12 +10,16 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/index"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 type showCmd struct {
-	What string `arg:"" help:"a receipt's id, or a revision"`
+	What     string `arg:"" help:"a receipt's id, or a revision"`
+	Evidence string `placeholder:"NAME" help:"write the bytes of this file of evidence, and nothing else"`
+	paging
 	fetching
 }
 
@@ -29,8 +33,17 @@ func (c *showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Evidence != "" {
+		return c.writeEvidence(a, l, o.Entries)
+	}
 	list, err := a.shown(l, o.Entries)
 	if err != nil {
+		return err
+	}
+	if err := a.addLinked(l, list); err != nil {
+		return err
+	}
+	if err := a.page(c.paging); err != nil {
 		return err
 	}
 	switch {
@@ -43,7 +56,7 @@ func (c *showCmd) Run(a *app) error {
 			if i > 0 {
 				a.out.line("")
 			}
-			c.print(a, e, list[i].Problems)
+			c.print(a, e, list[i])
 		}
 	}
 	if err != nil {
@@ -65,6 +78,91 @@ type shown struct {
 	Path         string          `json:"path"`
 	LedgerCommit string          `json:"ledger_commit"`
 	Problems     []judgedProblem `json:"problems"`
+	LinkedFrom   []shownLink     `json:"linked_from,omitzero"` // of show only
+}
+
+// shownLink is a receipt that links to the one that is shown.
+type shownLink struct {
+	Rel     string `json:"rel"`
+	Receipt string `json:"receipt"`
+}
+
+// addLinked adds the receipts that link to those that are shown.
+func (a *app) addLinked(l *ledger.Ledger, list []shown) error {
+	for i := range list {
+		id, err := receipt.ParseDigest(list[i].ID)
+		if err != nil {
+			return err
+		}
+		var places []ledger.Place
+		err = a.search(l, query.LinkingTo(id), selection{}, func(r *index.Row) error {
+			places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder})
+			return nil
+		})
+		switch {
+		case ledger.Unreadable(err):
+			a.out.warn("which receipts link to it cannot be said, because not all of the ledger can be read; see git vaultmesh verify --all")
+			return nil
+		case err != nil && !fault.Has(err, fault.NoMatch):
+			return err
+		}
+		entries, err := l.Load(a.ctx, places)
+		if err != nil {
+			return err
+		}
+		list[i].LinkedFrom = linksTo(id, entries)
+	}
+	return nil
+}
+
+func linksTo(id receipt.ID, entries []*ledger.Entry) []shownLink {
+	list := []shownLink{}
+	for _, e := range entries {
+		if e.Receipt == nil {
+			continue
+		}
+		for _, link := range e.Receipt.Links {
+			if link.Receipt == id {
+				list = append(list, shownLink{link.Rel, e.ID.String()})
+			}
+		}
+	}
+	return list
+}
+
+// writeEvidence writes a stored file out, after its bytes were held against
+// its hash.
+func (c *showCmd) writeEvidence(a *app, l *ledger.Ledger, entries []*ledger.Entry) error {
+	var have []string
+	for _, e := range entries {
+		for _, file := range evidenceOf(e) {
+			have = append(have, file.Name)
+			if file.Name != c.Evidence && !strings.HasPrefix(file.SHA256.String(), c.Evidence) {
+				continue
+			}
+			if !file.Stored {
+				return fault.New(fault.NoEvidence, "%s is recorded by its hash only, %s", file.Name, file.SHA256).With("receipt", e.ID.Short())
+			}
+			i := slices.IndexFunc(e.Files, func(f ledger.File) bool { return f.Type == "evidence" && f.Digest == file.SHA256 })
+			if i < 0 {
+				return fault.New(fault.BadTree, "%s lacks the stored evidence %s", e.Path, file.Name)
+			}
+			data, err := l.ReadFile(a.ctx, e.Files[i])
+			if err != nil {
+				return err
+			}
+			a.out.bytes(data)
+			return nil
+		}
+	}
+	return fault.New(fault.NoEvidence, "there is no evidence %.80q; there is: %s", c.Evidence, strings.Join(have, ", ")).With("receipt", c.What)
+}
+
+func evidenceOf(e *ledger.Entry) []receipt.Evidence {
+	if e.Receipt == nil {
+		return nil
+	}
+	return e.Receipt.Evidence
 }
 
 type shownProof struct {
@@ -97,7 +195,7 @@ func (a *app) shown(l *ledger.Ledger, entries []*ledger.Entry) ([]shown, error) 
 			return nil, err
 		}
 		problems = append(problems, ofFiles...)
-		s := shown{e.ID.String(), raw, []shownProof{}, e.Path, string(l.Head), []judgedProblem{}}
+		s := shown{ID: e.ID.String(), Receipt: raw, Proofs: []shownProof{}, Path: e.Path, LedgerCommit: string(l.Head), Problems: []judgedProblem{}}
 		for _, f := range e.Proofs() {
 			proof := shownProof{Type: f.Type, File: f.Name, SHA256: f.Digest.String()}
 			if data, err := l.ReadFile(a.ctx, f); err == nil { // else it is one of the problems
@@ -114,9 +212,9 @@ func (a *app) shown(l *ledger.Ledger, entries []*ledger.Entry) ([]shown, error) 
 	return list, nil
 }
 
-func (c *showCmd) print(a *app, e *ledger.Entry, problems []judgedProblem) {
+func (c *showCmd) print(a *app, e *ledger.Entry, s shown) {
 	a.out.line("%s", styled{"receipt " + e.ID.String(), color.FgYellow})
-	for _, p := range problems {
+	for _, p := range s.Problems {
 		a.out.remark("warning", "this receipt does not hold: step %d, %s: %s", p.N, p.Step, p.Message)
 	}
 	if e.Receipt == nil {
@@ -147,6 +245,9 @@ func (c *showCmd) print(a *app, e *ledger.Entry, problems []judgedProblem) {
 	a.field("chain ref", r.ChainRef)
 	for _, link := range r.Links {
 		a.field(link.Rel, link.Receipt.String())
+	}
+	for _, link := range s.LinkedFrom {
+		a.field("from", link.Receipt+", which says "+link.Rel)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		a.field("label", name+"="+r.Labels[name])

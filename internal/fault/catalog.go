@@ -49,6 +49,7 @@ const (
 	ObjectTooLarge   Code = "VM517" // an object is larger than what it is for may be
 	Unavailable      Code = "VM518" // no place for an index
 	IndexDamaged     Code = "VM519" // the index cannot be read
+	NoEvidence       Code = "VM520" // no such evidence is kept
 	HookRefused      Code = "VM601" // a hook of the repository refused
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
@@ -135,6 +136,7 @@ var catalog = map[Code]Entry{
 	ObjectTooLarge:   {ExitInvalid, "object is too large", "no honest program wrote it; see every fault:\ngit vaultmesh verify --all"},
 	Unavailable:      {ExitRepository, "no place for an index", "queries read the whole ledger instead; make room, or let this user write to the repository or to ~/.cache"},
 	IndexDamaged:     {ExitRepository, "index is damaged", "it was removed, and is built anew by the next query: run the command again"},
+	NoEvidence:       {ExitNotFound, "no such evidence", "see what the receipt has:\ngit remembrancer show {receipt}"},
 	HookRefused:      {ExitRefused, "refused by a hook", "nothing was recorded; the hook's words above say what it wants"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},

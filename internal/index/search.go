@@ -61,23 +61,29 @@ var errForm = errors.New("index: a row has the wrong form")
 
 func scan(rows *sql.Rows) (*Row, error) {
 	var r Row
-	var id, digests sql.RawBytes
+	var id, digests, links sql.RawBytes
 	var at, recorded int64
 	var kind, about, labels, signers, texts string
-	err := rows.Scan(&id, &at, &recorded, &kind, &r.Doc.Component, &r.Doc.Version, &r.Gist, &r.Folder, &about, &r.Doc.Ref, &labels, &digests, &signers, &texts)
+	err := rows.Scan(&id, &at, &recorded, &kind, &r.Doc.Component, &r.Doc.Version, &r.Gist, &r.Folder, &about, &r.Doc.Ref, &labels, &digests, &links, &signers, &texts)
 	if err != nil {
 		return nil, err
 	}
-	if len(id) != len(r.Doc.ID) || len(digests)%len(receipt.Digest{}) != 0 {
+	if len(id) != len(r.Doc.ID) || len(digests)%len(receipt.Digest{}) != 0 || len(links)%len(receipt.ID{}) != 0 {
 		return nil, errForm
 	}
 	copy(r.Doc.ID[:], id)
 	r.Doc.At, r.Recorded, r.Doc.Kind, r.Doc.Commit = receipt.Time(at), receipt.Time(recorded), receipt.Kind(kind), receipt.Object(about)
 	r.Doc.Labels, r.Doc.Signers, r.Doc.Texts = list(labels), list(signers), list(texts)
-	for ; len(digests) > 0; digests = digests[len(receipt.Digest{}):] {
-		r.Doc.Digests = append(r.Doc.Digests, receipt.Digest(digests))
-	}
+	r.Doc.Digests, r.Doc.Links = hashes(digests), hashes(links)
 	return &r, nil
+}
+
+func hashes(b []byte) []receipt.Digest {
+	var list []receipt.Digest
+	for ; len(b) > 0; b = b[len(receipt.Digest{}):] {
+		list = append(list, receipt.Digest(b))
+	}
+	return list
 }
 
 func list(joined string) []string {
@@ -98,7 +104,7 @@ func (s *statement) text(reverse bool) string {
 	if reverse {
 		order = "at, id DESC"
 	}
-	text := "SELECT id, at, recorded, kind, component, version, gist, folder, about, ref, labels, digests, signers, texts FROM receipt"
+	text := "SELECT id, at, recorded, kind, component, version, gist, folder, about, ref, labels, digests, links, signers, texts FROM receipt"
 	if len(s.where) > 0 {
 		text += " WHERE " + strings.Join(s.where, " AND ")
 	}
@@ -121,6 +127,9 @@ func (s *statement) conditions(ctx context.Context, db *sql.DB, l query.Lookup, 
 		s.add("at <= ?", *l.Until)
 	}
 	s.prefixes(l.IDs, func(low, high []byte) (string, []any) { return "id BETWEEN ? AND ?", []any{low, high} })
+	s.prefixes(l.Linked, func(low, _ []byte) (string, []any) {
+		return "n IN (SELECT n FROM link WHERE half = ?)", []any{half(low)}
+	})
 	s.prefixes(l.Digests, func(low, high []byte) (string, []any) {
 		return "n IN (SELECT n FROM digest WHERE half BETWEEN ? AND ?)", []any{half(low), half(high)}
 	})

@@ -18,6 +18,7 @@ type Doc struct {
 	At        receipt.Time     // when it happened, else when it was recorded: a claim
 	Labels    []string         // NAME=VALUE, sorted by name
 	Digests   []receipt.Digest // of subjects and evidence
+	Links     []receipt.ID     // receipts that it links to
 	Signers   []string         // what its signatures claim to be by, not verified
 	Texts     []string         // in which words are looked for, these and all of the above that people read
 }
@@ -37,6 +38,9 @@ func DocOf(id receipt.ID, r *receipt.Receipt) *Doc {
 	for _, e := range r.Evidence {
 		d.add(e.Name)
 		d.Digests = append(d.Digests, e.SHA256)
+	}
+	for _, l := range r.Links {
+		d.Links = append(d.Links, l.Receipt)
 	}
 	d.add(d.Labels...)
 	d.add(bodyTexts(r)...)

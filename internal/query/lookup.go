@@ -16,6 +16,7 @@ type Lookup struct {
 	Commits    []receipt.Object
 	IDs        []string // beginnings
 	Digests    []string // beginnings
+	Linked     []string // ids that are linked to
 	Since      *int64   // seconds since 1970
 	Until      *int64
 	Grams      Grams
@@ -26,7 +27,7 @@ type lookup struct {
 	kind               receipt.Kind
 	component, version string
 	commit             receipt.Object
-	id, digest         string
+	id, digest, linked string
 	since, until       *int64
 	grams              Grams
 }
@@ -59,6 +60,8 @@ func (l *Lookup) group(group []term) {
 		l.IDs = values(group, func(t lookup) string { return t.id })
 	case first.digest != "":
 		l.Digests = values(group, func(t lookup) string { return t.digest })
+	case first.linked != "":
+		l.Linked = values(group, func(t lookup) string { return t.linked })
 	case group[0].filter == "component":
 		l.Components = values(group, func(t lookup) string { return t.component })
 	case group[0].filter == "version":

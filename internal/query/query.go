@@ -11,11 +11,22 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // Query is what is looked for. The zero Query means every receipt.
 type Query struct {
 	terms []term
+}
+
+// LinkingTo means the receipts that link to one.
+func LinkingTo(id receipt.ID) *Query {
+	return &Query{terms: []term{{
+		filter: "linking to",
+		match:  func(d *Doc) bool { return slices.Contains(d.Links, id) },
+		lookup: lookup{linked: id.String()},
+	}}}
 }
 
 // term is one thing that is asked. Terms of one filter that are not negated

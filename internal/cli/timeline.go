@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fatih/color"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/index"
+)
+
+type timelineCmd struct {
+	selection
+	fetching
+}
+
+// happening is one receipt on the timeline.
+type happening struct {
+	ID        string `json:"id"`
+	At        string `json:"at"`
+	Kind      string `json:"kind"`
+	Component string `json:"component,omitempty"`
+	Version   string `json:"version,omitempty"`
+	What      string `json:"what,omitempty"`
+
+	at time.Time
+}
+
+// day is what happened on one local day.
+type day struct {
+	Day     string      `json:"day"`
+	Entries []happening `json:"entries"`
+}
+
+// Run draws what happened, day by day, with a thread for each component.
+func (c *timelineCmd) Run(a *app) error {
+	if err := c.checked(); err != nil {
+		return err
+	}
+	l, err := a.openLedger(false, c.fetching)
+	if err != nil {
+		return err
+	}
+	q, err := c.query(a, "")
+	if err != nil {
+		return err
+	}
+	if err := a.page(c.paging); err != nil {
+		return err
+	}
+	var all []happening
+	here := a.env.Now().Location()
+	err = a.search(l, q, c.selection, func(r *index.Row) error {
+		at := r.Doc.At.Time()
+		all = append(all, happening{r.Doc.ID.String(), at.Format(time.RFC3339), string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist, at.In(here)})
+		return nil
+	})
+	if a.out.structured() {
+		return cmp.Or(a.printDays(days(all)), err)
+	}
+	if err == nil {
+		a.drawDays(days(all))
+	}
+	return err
+}
+
+// days groups what is in order already.
+func days(all []happening) []day {
+	var list []day
+	for _, h := range all {
+		name := h.at.Format(time.DateOnly)
+		if len(list) == 0 || list[len(list)-1].Day != name {
+			list = append(list, day{Day: name})
+		}
+		last := &list[len(list)-1]
+		last.Entries = append(last.Entries, h)
+	}
+	return list
+}
+
+func (a *app) printDays(all []day) error {
+	list := a.out.list()
+	for _, d := range all {
+		if err := list.add(d); err != nil {
+			return err
+		}
+	}
+	return list.end()
+}
+
+func (a *app) drawDays(all []day) {
+	threads := newThreads(all)
+	for _, d := range all {
+		if a.out.failed != nil {
+			return // nobody looks any more
+		}
+		a.out.line("%s", styled{d.Day + d.Entries[0].at.Format(" Monday"), color.Bold})
+		for _, h := range d.Entries {
+			words := strings.Join(slices.DeleteFunc([]string{h.Kind, h.Component, h.Version}, func(s string) bool { return s == "" }), " ")
+			if h.What != "" && h.What != h.Component {
+				words += "  " + h.What
+			}
+			a.out.line("  %s  %s  %s  %s", h.at.Format("15:04"), threads.draw(h.Component), styled{h.ID[:10], color.FgYellow}, a.out.cut(words, 2+5+2+threads.width()+2+10+2))
+		}
+	}
+}
+
+// maxThreads is how many threads are drawn beside each other. Further
+// components share the last place.
+const maxThreads = 12
+
+// threads are the components that are still to come, each in its place.
+type threads struct {
+	left   map[string]int // entries of a component that are not drawn yet
+	places []string       // which component has a place, "" for a free one
+	most   int
+}
+
+func newThreads(all []day) *threads {
+	t := &threads{left: make(map[string]int)}
+	for _, d := range all {
+		for _, h := range d.Entries {
+			t.left[h.Component]++
+		}
+	}
+	t.most = min(len(t.left), maxThreads)
+	t.places = make([]string, t.most)
+	return t
+}
+
+// width is how many columns the threads take.
+func (t *threads) width() int { return 2*t.most - 1 }
+
+// draw draws one entry of a component: its own place, and the threads that
+// pass by. A receipt without a component has no thread.
+func (t *threads) draw(component string) string {
+	own := slices.Index(t.places, component)
+	if component == "" || own < 0 {
+		own = slices.Index(t.places, "")
+	}
+	if own < 0 {
+		own = t.most - 1
+	} else if component != "" {
+		t.places[own] = component
+	}
+	cells := make([]string, t.most)
+	for i, name := range t.places {
+		switch {
+		case i == own:
+			cells[i] = "●"
+		case name != "":
+			cells[i] = "│"
+		default:
+			cells[i] = " "
+		}
+	}
+	if t.left[component]--; t.left[component] == 0 && component != "" && t.places[own] == component {
+		t.places[own] = ""
+	}
+	return strings.Join(cells, " ")
+}
