@@ -16,6 +16,7 @@ import (
 type Ledger struct {
 	Ref  string      // the ref it was read from
 	Head gitrepo.OID // the commit
+	Date string      // of the commit, as it stands there: seconds since 1970 and zone
 	tree gitrepo.OID // the commit's tree
 
 	store   gitrepo.Store
@@ -80,7 +81,7 @@ func OpenCommit(ctx context.Context, store gitrepo.Store, ref string, head gitre
 	if err != nil {
 		return nil, bad.Because(err)
 	}
-	l := &Ledger{Ref: ref, Head: head, tree: commit.Tree, store: store}
+	l := &Ledger{Ref: ref, Head: head, Date: dateForm.FindString(commit.Committer), tree: commit.Tree, store: store}
 	if err := l.checkVersion(ctx, bad); err != nil {
 		return nil, err
 	}
@@ -117,6 +118,9 @@ func (l *Ledger) checkVersion(ctx context.Context, bad *fault.Error) error {
 	}
 	return bad.Because(fault.New(fault.BadLedgerRef, "its tree has no file VERSION"))
 }
+
+// dateForm is the end of a commit's author and committer.
+var dateForm = regexp.MustCompile(`[0-9]{1,12} [+-][0-9]{4}$`)
 
 // laterVersion is what VERSION says in later versions of the format.
 var laterVersion = regexp.MustCompile(`^vaultmesh ledger ([2-9]|[1-9][0-9]{1,5})\n$`)

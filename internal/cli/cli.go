@@ -69,6 +69,7 @@ type vaultmeshGrammar struct {
 	Record  recordCmd  `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
 	Verify  verifyCmd  `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
 	Show    showCmd    `cmd:"" help:"show a receipt"`
+	Notes   notesCmd   `cmd:"" help:"make git's notes from the ledger"`
 	Status  statusCmd  `cmd:"" help:"say what ledger this clone has"`
 	Doctor  doctorCmd  `cmd:"" help:"look for what is in the way"`
 	Help    helpCmd    `cmd:"" help:"explain a command"`

@@ -20,6 +20,7 @@ func (a *app) present(f fetching) error {
 		out, err := setup.Present(a.ctx, q)
 		if out != nil && err == nil {
 			a.out.remark("note", "took the ledger %s of %s; git vaultmesh init makes git fetch it", out.Name, out.Remote)
+			return a.annotate()
 		}
 		return err
 	})
@@ -39,6 +40,7 @@ func (a *app) refresh(f fetching) error {
 			return err
 		case how == setup.Advanced:
 			a.out.remark("note", "took what git fetched of the ledger of %s", remote)
+			return a.annotate()
 		case how == setup.Diverged:
 			a.out.remark("note", "the ledger of %s and this one have diverged; git vaultmesh sync is to merge them, in a later version", remote)
 		case err != nil:

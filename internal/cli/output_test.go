@@ -191,7 +191,7 @@ func TestPagesAndGrammarAgree(t *testing.T) {
 				t.Errorf("%s %s has no page", program, command.Name)
 				continue
 			}
-			known := map[string]bool{"--version": true, "--help": true, "--": true}
+			known := map[string]bool{"--version": true, "--help": true, "--": true, "--notes": true}
 			for _, group := range command.AllFlags(false) {
 				for _, flag := range group {
 					known["--"+flag.Name] = true

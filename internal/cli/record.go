@@ -61,6 +61,9 @@ func (c *recordCmd) Run(a *app) error {
 	if err := c.print(a, out); err != nil || c.DryRun {
 		return err
 	}
+	if err := a.annotate(); err != nil && !fault.Has(err, fault.Interrupted) {
+		return err // interrupted, the receipt is recorded all the same
+	}
 	err = c.carry(a, out)
 	if flushErr := a.out.flush(); err == nil && flushErr != nil {
 		return fault.New(fault.OutputFailed, "recorded as %s, but the output cannot be written", out.ID).Because(flushErr)

@@ -20,11 +20,16 @@ var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "
 // oneByOne is durable with a flush for each object.
 var oneByOne = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "core.fsyncObjectFiles=true"}
 
+// maxLoose is how many objects of a call become files of their own. More stay
+// together in the pack in which they come.
+const maxLoose = 1000
+
 // maxWrites is how often objects are given to git until it keeps them.
 const maxWrites = 5
 
 // Write implements [Store]: the objects travel as one pack to
-// `git unpack-objects`, a single process whatever their number and types. They
+// `git unpack-objects`, or `git index-pack` where they are many: a single
+// process whatever their number and types. They
 // are read again before anybody relies on them: with one flush for all, git
 // ends well also when it could not move its objects into place, as where a
 // folder is another user's, or git gc removed it in that moment. They are then
@@ -47,6 +52,9 @@ func (r *Repo) Write(ctx context.Context, objects []Object) error {
 // unpack gives git the objects, and sees whether it kept them.
 func (r *Repo) unpack(ctx context.Context, pack []byte, objects []Object, options []string) error {
 	args := append(slices.Clone(options), "unpack-objects", "-q")
+	if len(objects) > maxLoose {
+		args = append(slices.Clone(options), "index-pack", "--stdin")
+	}
 	if _, err := r.git.run(ctx, bytes.NewReader(pack), args...); err != nil {
 		return r.writeFault(err, "objects cannot be written")
 	}

@@ -1,0 +1,261 @@
+package notes
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Ref is where the notes lie.
+const Ref = "refs/notes/vaultmesh"
+
+// The limits of what is read; what is over them is somebody else's, and left out.
+const (
+	maxNote = 1 << 20
+	maxTree = 4 << 20
+)
+
+// lineForm is what a line of ours ends in.
+var lineForm = regexp.MustCompile(` vaultmesh:[0-9a-f]{64}$`)
+
+// Line is the line about a receipt in the note of its commit.
+func Line(id receipt.ID, r *receipt.Receipt) string { return r.Title() + " vaultmesh:" + id.String() }
+
+// Set is all notes, as they stand or are to stand.
+type Set struct {
+	// Ledger is the head of the ledger that they were made from, "" when
+	// nobody says.
+	Ledger gitrepo.OID
+
+	commit gitrepo.OID                   // that the ref names, "" for none
+	blobs  map[gitrepo.OID][]gitrepo.OID // of each commit: more than one in a tree that git did not write
+	lines  map[gitrepo.OID][]string      // ours, that are to be added
+	trees  map[gitrepo.OID]bool          // that are there already
+}
+
+// Read reads the notes of a repository, in any fan-out. What is no note is
+// passed over. The faults are those of reading the ref and its objects.
+func Read(ctx context.Context, repo *gitrepo.Repo) (*Set, error) {
+	s := &Set{blobs: make(map[gitrepo.OID][]gitrepo.OID), lines: make(map[gitrepo.OID][]string), trees: make(map[gitrepo.OID]bool)}
+	refs, err := repo.Refs(ctx, Ref)
+	if err != nil || refs[Ref] == "" {
+		return s, err
+	}
+	s.commit = refs[Ref]
+	o, err := repo.Read(ctx, s.commit, gitrepo.MaxCommit)
+	if err != nil {
+		return nil, err
+	}
+	c, err := gitrepo.ParseCommit(repo.Algorithm(), o.Data)
+	if o.Type != gitrepo.TypeCommit || err != nil {
+		return s, nil // whatever it is, it is built over
+	}
+	if head, ok := strings.CutPrefix(c.Message, message("")); ok {
+		s.Ledger = gitrepo.OID(strings.TrimSuffix(head, "\n"))
+	}
+	return s, s.readTrees(ctx, repo, map[string]gitrepo.OID{"": c.Tree})
+}
+
+// readTrees reads trees by the digits that lead to them, a level at a time.
+func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, level map[string]gitrepo.OID) error {
+	whole := len(gitrepo.ZeroOID(repo.Algorithm()))
+	for len(level) > 0 {
+		next := make(map[string]gitrepo.OID)
+		digits := slices.Sorted(maps.Keys(level))
+		ids := make([]gitrepo.OID, len(digits))
+		for i, d := range digits {
+			ids[i] = level[d]
+		}
+		err := repo.ReadMany(ctx, ids, maxTree, func(i int, o gitrepo.Object, err error) error {
+			if fault.Has(err, fault.Interrupted) {
+				return err
+			}
+			entries, treeErr := gitrepo.TreeOf(repo.Algorithm(), o)
+			if err != nil || treeErr != nil {
+				return nil
+			}
+			s.trees[ids[i]] = true
+			for _, e := range entries {
+				name := digits[i] + e.Name
+				switch {
+				case e.Name == "" || len(name) > whole || strings.Trim(name, "0123456789abcdef") != "":
+				case e.Mode == gitrepo.ModeTree && len(name) < whole:
+					next[name] = e.ID
+				case e.Mode == gitrepo.ModeFile && len(name) == whole:
+					s.blobs[gitrepo.OID(name)] = append(s.blobs[gitrepo.OID(name)], e.ID)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		level = next
+	}
+	return nil
+}
+
+// Add adds a line of ours to the note of a commit.
+func (s *Set) Add(commit gitrepo.OID, line string) {
+	s.lines[commit] = append(s.lines[commit], line)
+}
+
+// Origin is what the notes are made from: a ledger's head and the date of it,
+// as in a commit: seconds and zone.
+type Origin struct {
+	Head gitrepo.OID
+	Date string
+}
+
+// Write makes the notes of what was read and added, and moves the ref there.
+// With fresh set, our lines that were read are left out: those that were added
+// are all there are. It is false when nothing had to be written. The faults are
+// those of [gitrepo.Repo.Write] and [gitrepo.Repo.UpdateRef].
+func (s *Set) Write(ctx context.Context, repo *gitrepo.Repo, from Origin, fresh bool) (bool, error) {
+	w := &writing{Set: s, algorithm: repo.Algorithm()}
+	if err := w.notes(ctx, repo, fresh); err != nil {
+		return false, err
+	}
+	who := "git-vaultmesh <git-vaultmesh@invalid> " + from.Date
+	head := w.add(gitrepo.TypeCommit, gitrepo.Commit{Tree: w.tree(), Author: who, Committer: who, Message: message(from.Head)}.Encode())
+	if head == s.commit {
+		return false, nil
+	}
+	if err := repo.Write(ctx, w.objects); err != nil {
+		return false, err
+	}
+	return true, repo.UpdateRef(ctx, Ref, head, s.commit)
+}
+
+func message(head gitrepo.OID) string {
+	if head == "" {
+		return "vaultmesh: notes\n\nVaultmesh-Ledger: "
+	}
+	return fmt.Sprintf("vaultmesh: notes\n\nVaultmesh-Ledger: %s\n", head)
+}
+
+// writing is a set on its way into objects.
+type writing struct {
+	*Set
+	algorithm string
+	note      map[gitrepo.OID]gitrepo.OID // the blob of each commit's note
+	objects   []gitrepo.Object
+}
+
+func (w *writing) add(kind string, data []byte) gitrepo.OID {
+	o := gitrepo.NewObject(w.algorithm, kind, data)
+	w.objects = append(w.objects, o)
+	return o.ID
+}
+
+// notes settles the blob of each commit's note. Those with nothing to change
+// are not read.
+func (w *writing) notes(ctx context.Context, repo *gitrepo.Repo, fresh bool) error {
+	w.note = make(map[gitrepo.OID]gitrepo.OID)
+	var ids, commits []gitrepo.OID
+	for _, commit := range slices.Sorted(maps.Keys(w.blobs)) {
+		blobs := w.blobs[commit]
+		if !fresh && len(blobs) == 1 && len(w.lines[commit]) == 0 {
+			w.note[commit] = blobs[0]
+			continue
+		}
+		for _, b := range blobs {
+			ids, commits = append(ids, b), append(commits, commit)
+		}
+	}
+	ours, others := make(map[gitrepo.OID][]string), make(map[gitrepo.OID]string)
+	err := repo.ReadMany(ctx, ids, maxNote, func(i int, o gitrepo.Object, err error) error {
+		if fault.Has(err, fault.Interrupted) {
+			return err
+		}
+		if err == nil && o.Type == gitrepo.TypeBlob {
+			mine, other := split(string(o.Data))
+			if !fresh {
+				ours[commits[i]] = append(ours[commits[i]], mine...)
+			}
+			others[commits[i]] = join(others[commits[i]], other)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for commit, lines := range w.lines {
+		ours[commit] = append(ours[commit], lines...)
+	}
+	for _, commit := range slices.Sorted(maps.Keys(ours)) {
+		w.put(commit, ours[commit], others[commit])
+		delete(others, commit)
+	}
+	for _, commit := range slices.Sorted(maps.Keys(others)) {
+		w.put(commit, nil, others[commit])
+	}
+	return nil
+}
+
+func (w *writing) put(commit gitrepo.OID, ours []string, others string) {
+	if text := spell(ours, others); text != "" {
+		w.note[commit] = w.add(gitrepo.TypeBlob, []byte(text))
+	}
+}
+
+// tree makes the tree: two digits, then the rest. Trees that are there
+// already are not written again.
+func (w *writing) tree() gitrepo.OID {
+	fans := make(map[string][]gitrepo.TreeEntry)
+	for commit, blob := range w.note {
+		fans[string(commit[:2])] = append(fans[string(commit[:2])], gitrepo.TreeEntry{Mode: gitrepo.ModeFile, Name: string(commit[2:]), ID: blob})
+	}
+	var root []gitrepo.TreeEntry
+	for _, fan := range slices.Sorted(maps.Keys(fans)) {
+		root = append(root, gitrepo.TreeEntry{Mode: gitrepo.ModeTree, Name: fan, ID: w.addTree(fans[fan])})
+	}
+	return w.addTree(root)
+}
+
+func (w *writing) addTree(entries []gitrepo.TreeEntry) gitrepo.OID {
+	slices.SortFunc(entries, gitrepo.CompareEntries)
+	o := gitrepo.NewObject(w.algorithm, gitrepo.TypeTree, gitrepo.EncodeTree(entries))
+	if !w.trees[o.ID] {
+		w.objects = append(w.objects, o)
+	}
+	return o.ID
+}
+
+// split takes a note apart into our lines and what others wrote.
+func split(note string) (ours []string, others string) {
+	var rest []string
+	for line := range strings.SplitSeq(note, "\n") {
+		if lineForm.MatchString(line) {
+			ours = append(ours, line)
+		} else {
+			rest = append(rest, line)
+		}
+	}
+	return ours, strings.Trim(strings.Join(rest, "\n"), "\n")
+}
+
+// spell is a note's text: our lines, each once, then what others wrote.
+func spell(ours []string, others string) string {
+	slices.Sort(ours)
+	text := strings.Join(slices.Compact(ours), "\n")
+	if text = join(text, others); text == "" {
+		return ""
+	}
+	return text + "\n"
+}
+
+// join puts an empty line between two texts, where there are two.
+func join(a, b string) string {
+	if a == "" || b == "" || a == b {
+		return a + strings.TrimPrefix(b, a)
+	}
+	return a + "\n\n" + b
+}

@@ -1,0 +1,177 @@
+package notes
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// place is a repository in which notes are written by us and by git.
+type place struct {
+	t    *testing.T
+	dir  string
+	env  []string
+	repo *gitrepo.Repo
+}
+
+func newPlace(t *testing.T, algorithm string) *place {
+	p := &place{t: t, dir: t.TempDir()}
+	p.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@b"}
+	p.git("", "init", "-q", "--object-format="+algorithm, ".")
+	repo, err := gitrepo.Open(context.Background(), gitrepo.Options{Dir: p.dir, Env: p.env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(repo.Close)
+	p.repo = repo
+	return p
+}
+
+func (p *place) git(stdin string, args ...string) string {
+	p.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir, cmd.Env, cmd.Stdin = p.dir, p.env, strings.NewReader(stdin)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		p.t.Fatalf("git %v: %v %s", args, err, &said)
+	}
+	return strings.TrimSuffix(string(out), "\n")
+}
+
+func (p *place) commit(message string) gitrepo.OID {
+	return gitrepo.OID(p.git("", "commit-tree", "-m", message, p.git("", "mktree")))
+}
+
+func (p *place) write(from Origin, fresh bool, lines map[gitrepo.OID][]string) bool {
+	p.t.Helper()
+	s, err := Read(context.Background(), p.repo)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for commit, list := range lines {
+		for _, l := range list {
+			s.Add(commit, l)
+		}
+	}
+	changed, err := s.Write(context.Background(), p.repo, from, fresh)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return changed
+}
+
+func line(n byte) string {
+	return Line(receipt.ID{n}, &receipt.Receipt{Kind: "release", Component: "api", Version: "v" + string('0'+n)})
+}
+
+func TestWhatWeWriteGitReads(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range []string{"sha1", "sha256"} {
+		p := newPlace(t, algorithm)
+		a, b := p.commit("a"), p.commit("b")
+		from := Origin{Head: a, Date: "1795356300 +0100"}
+		if !p.write(from, true, map[gitrepo.OID][]string{a: {line(2), line(1), line(2)}, b: {line(3)}}) {
+			t.Error("nothing was written")
+		}
+		if got, want := p.git("", "notes", "--ref=vaultmesh", "show", string(a)), line(1)+"\n"+line(2); got != want {
+			t.Errorf("%s: git reads\n%s\nwant\n%s", algorithm, got, want)
+		}
+		if got := p.git("", "notes", "--ref=vaultmesh", "list"); strings.Count(got, "\n") != 1 {
+			t.Errorf("git lists\n%s", got)
+		}
+		if got := p.git("", "log", "-1", "--format=%P|%an <%ae>|%ad|%B", "--date=raw", Ref); got != "|git-vaultmesh <git-vaultmesh@invalid>|1795356300 +0100|vaultmesh: notes\n\nVaultmesh-Ledger: "+string(a)+"\n" {
+			t.Errorf("the commit is %q", got)
+		}
+		p.git("", "fsck", "--strict")
+		if p.write(from, true, map[gitrepo.OID][]string{a: {line(1), line(2)}, b: {line(3)}}) {
+			t.Error("the same notes were written twice")
+		}
+		s, err := Read(context.Background(), p.repo)
+		if err != nil || s.Ledger != a {
+			t.Errorf("made from %s, %v", s.Ledger, err)
+		}
+	}
+}
+
+// tree makes a tree with git, of lines as git mktree reads them.
+func (p *place) tree(lines ...string) string {
+	return p.git(strings.Join(lines, "\n")+"\n", "mktree", "--missing")
+}
+
+func (p *place) blob(text string) string { return p.git(text, "hash-object", "-w", "--stdin") }
+
+// Git fans notes out by their number; whoever wrote them, all are read, and a
+// commit that is there twice has what both say.
+func TestAnyFanOutIsRead(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "sha1")
+	c := string(p.commit("a"))
+	own, more := p.blob("my own\n"), p.blob("and more\n\n"+line(9)+"\n")
+	file := func(name, blob string) string { return "100644 blob " + blob + "\t" + name }
+	folder := func(name, tree string) string { return "040000 tree " + tree + "\t" + name }
+	for name, tree := range map[string]string{
+		"flat":                 p.tree(file(c, own)),
+		"two digits":           p.tree(folder(c[:2], p.tree(file(c[2:], own)))),
+		"two and two":          p.tree(folder(c[:2], p.tree(folder(c[2:4], p.tree(file(c[4:], own)))))),
+		"flat and fanned out":  p.tree(file(c, own), folder(c[:2], p.tree(file(c[2:], more)))),
+		"beside what is none":  p.tree(file(c, own), file("README", more), folder("zz", p.tree(file("x", more))), folder(c[:38], p.tree(file(c[38:]+"00", more)))),
+		"beside what is gone":  p.tree(file(c, own), folder("00", strings.Repeat("1", 40))),
+		"an executable beside": p.tree(file(c, own), "100755 blob "+more+"\t"+strings.Repeat("0", 40)),
+	} {
+		for _, fresh := range []bool{true, false} {
+			p.git("", "update-ref", Ref, p.git("", "commit-tree", "-m", "x", tree))
+			p.write(Origin{Head: gitrepo.OID(c), Date: "1 +0000"}, fresh, map[gitrepo.OID][]string{gitrepo.OID(c): {line(1)}})
+			want := line(1) + "\n\nmy own"
+			if name == "flat and fanned out" {
+				want += "\n\nand more"
+				if !fresh {
+					want = line(1) + "\n" + line(9) + strings.TrimPrefix(want, line(1))
+				}
+			}
+			if got := p.git("", "notes", "--ref=vaultmesh", "show", c); got != want {
+				t.Errorf("%s, fresh %v: %q, want %q", name, fresh, got, want)
+			}
+			if got := p.git("", "ls-tree", "-r", "--name-only", Ref); got != c[:2]+"/"+c[2:] {
+				t.Errorf("%s: the tree has %s", name, got)
+			}
+		}
+	}
+}
+
+func TestSplitAndSpell(t *testing.T) {
+	for note, want := range map[string]string{
+		"": "", "own": "own\n", "\n\nown\n\n": "own\n", line(2) + "\n" + line(1): line(1) + "\n" + line(2) + "\n",
+		"own\n" + line(1) + "\nmore\n": line(1) + "\n\nown\nmore\n", "x vaultmesh:12": "x vaultmesh:12\n",
+	} {
+		ours, others := split(note)
+		got := spell(ours, others)
+		again, rest := split(got)
+		if got != want || spell(again, rest) != got {
+			t.Errorf("%q becomes %q, want %q", note, got, want)
+		}
+	}
+}
+
+// The example of the specification is what this package reads and writes.
+func TestSpecificationExample(t *testing.T) {
+	text, err := os.ReadFile("../docs/spec/notes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "Notes (vaultmesh):\n")
+	block, _, _ := strings.Cut(rest, "```")
+	note := strings.ReplaceAll(block, "    ", "")
+	ours, others := split(note)
+	if len(ours) != 2 || others != "" || spell(ours, others) != note {
+		t.Errorf("%q has %d lines of ours and %q", note, len(ours), others)
+	}
+}
