@@ -35,15 +35,17 @@ type Set struct {
 	Ledger gitrepo.OID
 
 	commit gitrepo.OID                   // that the ref names, "" for none
+	root   gitrepo.OID                   // its tree, "" once it was read with all below
+	fans   map[string]gitrepo.OID        // folders of the root that were not read, by their two digits
 	blobs  map[gitrepo.OID][]gitrepo.OID // of each commit: more than one in a tree that git did not write
 	lines  map[gitrepo.OID][]string      // ours, that are to be added
 	trees  map[gitrepo.OID]bool          // that are there already
 }
 
-// Read reads the notes of a repository, in any fan-out. What is no note is
-// passed over. The faults are those of reading the ref and its objects.
+// Read reads where the notes of a repository stand. What they say is read when
+// it is needed. The faults are those of reading the ref and its objects.
 func Read(ctx context.Context, repo *gitrepo.Repo) (*Set, error) {
-	s := &Set{blobs: make(map[gitrepo.OID][]gitrepo.OID), lines: make(map[gitrepo.OID][]string), trees: make(map[gitrepo.OID]bool)}
+	s := &Set{fans: make(map[string]gitrepo.OID), blobs: make(map[gitrepo.OID][]gitrepo.OID), lines: make(map[gitrepo.OID][]string), trees: make(map[gitrepo.OID]bool)}
 	refs, err := repo.Refs(ctx, Ref)
 	if err != nil || refs[Ref] == "" {
 		return s, err
@@ -60,10 +62,43 @@ func Read(ctx context.Context, repo *gitrepo.Repo) (*Set, error) {
 	if head, ok := strings.CutPrefix(c.Message, message("")); ok {
 		s.Ledger = gitrepo.OID(strings.TrimSuffix(head, "\n"))
 	}
-	return s, s.readTrees(ctx, repo, map[string]gitrepo.OID{"": c.Tree})
+	s.root = c.Tree
+	return s, nil
 }
 
-// readTrees reads trees by the digits that lead to them, a level at a time.
+// load reads what notes say: all of it, or only the folders of commits that
+// get lines, where the root is laid out as we do.
+func (s *Set) load(ctx context.Context, repo *gitrepo.Repo, all bool) error {
+	if s.root == "" {
+		return nil
+	}
+	entries, err := gitrepo.ReadTree(ctx, repo, s.root, maxTree)
+	if fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	ours := err == nil && !all
+	for _, e := range entries {
+		ours = ours && e.Mode == gitrepo.ModeTree && len(e.Name) == 2 && strings.Trim(e.Name, "0123456789abcdef") == "" && s.fans[e.Name] == ""
+		s.fans[e.Name] = e.ID
+	}
+	if !ours {
+		clear(s.fans)
+		return s.readTrees(ctx, repo, map[string]gitrepo.OID{"": s.root})
+	}
+	needed := make(map[string]gitrepo.OID)
+	for commit := range s.lines {
+		if id := s.fans[string(commit[:2])]; id != "" {
+			needed[string(commit[:2])] = id
+		}
+	}
+	for digits := range needed {
+		delete(s.fans, digits)
+	}
+	return s.readTrees(ctx, repo, needed)
+}
+
+// readTrees reads trees by the digits that lead to them, a level at a time, in
+// any fan-out. What is no note is passed over.
 func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, level map[string]gitrepo.OID) error {
 	whole := len(gitrepo.ZeroOID(repo.Algorithm()))
 	for len(level) > 0 {
@@ -119,6 +154,9 @@ type Origin struct {
 // are all there are. It is false when nothing had to be written. The faults are
 // those of [gitrepo.Repo.Write] and [gitrepo.Repo.UpdateRef].
 func (s *Set) Write(ctx context.Context, repo *gitrepo.Repo, from Origin, fresh bool) (bool, error) {
+	if err := s.load(ctx, repo, fresh); err != nil {
+		return false, err
+	}
 	w := &writing{Set: s, algorithm: repo.Algorithm()}
 	if err := w.notes(ctx, repo, fresh); err != nil {
 		return false, err
@@ -214,6 +252,9 @@ func (w *writing) tree() gitrepo.OID {
 		fans[string(commit[:2])] = append(fans[string(commit[:2])], gitrepo.TreeEntry{Mode: gitrepo.ModeFile, Name: string(commit[2:]), ID: blob})
 	}
 	var root []gitrepo.TreeEntry
+	for digits, id := range w.fans {
+		root = append(root, gitrepo.TreeEntry{Mode: gitrepo.ModeTree, Name: digits, ID: id})
+	}
 	for _, fan := range slices.Sorted(maps.Keys(fans)) {
 		root = append(root, gitrepo.TreeEntry{Mode: gitrepo.ModeTree, Name: fan, ID: w.addTree(fans[fan])})
 	}

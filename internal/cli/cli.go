@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -21,6 +22,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
 
@@ -95,6 +97,7 @@ type app struct {
 	out *printer
 
 	repo      *gitrepo.Repo
+	refs      map[string]gitrepo.OID // as they were when the command began; nil when that is not known
 	gitConfig gitrepo.Config
 	config    config.Config
 }
@@ -301,12 +304,9 @@ func formatIn(args []string) string {
 // open opens the repository and reads the configuration. A read that judges
 // asks no remote for objects that are not here.
 func (a *app) open(noLazyFetch bool) error {
-	repo, err := gitrepo.Open(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch})
+	seen, err := gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}, "refs/vaultmesh", "refs/vaultmesh-remotes", "refs/heads/vaultmesh")
+	a.repo, a.gitConfig, a.refs = seen.Repo, seen.Config, seen.Refs
 	if err != nil {
-		return err
-	}
-	a.repo = repo
-	if a.gitConfig, err = repo.Config(a.ctx); err != nil {
 		return err
 	}
 	if a.config, err = config.Load(a.gitConfig); err != nil {
@@ -330,10 +330,35 @@ func (a *app) openLedger(noLazyFetch bool, f fetching) (*ledger.Ledger, error) {
 	if err := a.refresh(f); err != nil {
 		return nil, err
 	}
+	return a.ledger()
+}
+
+// ledger opens the ledger of the open repository.
+func (a *app) ledger() (*ledger.Ledger, error) {
 	l, err := ledger.Open(a.ctx, a.repo, a.config.Ref)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		l.Pin(a.config.Ledger)
 	}
-	l.Pin(a.config.Ledger)
-	return l, nil
+	return l, err
+}
+
+// openSource opens the repository, and its ledger where its head is not known
+// without.
+func (a *app) openSource(f fetching) (index.Source, error) {
+	if err := a.open(false); err != nil {
+		return index.Source{}, err
+	}
+	if err := a.refresh(f); err != nil {
+		return index.Source{}, err
+	}
+	s := index.Source{Head: a.refs[a.config.Ref], Pinned: a.config.Ledger, Open: sync.OnceValues(a.ledger)}
+	if s.Head != "" {
+		return s, nil
+	}
+	l, err := s.Open()
+	if err != nil {
+		return s, err
+	}
+	s.Head = l.Head
+	return s, nil
 }

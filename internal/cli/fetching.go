@@ -13,7 +13,7 @@ type fetching struct {
 
 // present takes the default remote's ledger where this clone has none.
 func (a *app) present(f fetching) error {
-	if f.NoFetch {
+	if f.NoFetch || a.refs[a.config.Ref] != "" {
 		return nil
 	}
 	return a.withSetup(func(q setup.Request) error {
@@ -29,10 +29,20 @@ func (a *app) present(f fetching) error {
 // refresh makes a read see the ledger as this clone knows it: there is one,
 // and what git fetched of the default remote's is taken, if it holds.
 func (a *app) refresh(f fetching) error {
-	if err := a.present(f); err != nil || a.config.DefaultRemote() == "" {
-		return err
-	}
 	remote := a.config.DefaultRemote()
+	here, there := a.refs[a.config.Ref], a.refs[setup.TrackingRef(remote, a.config.Ref)]
+	if here != "" && (there == "" || there == here) {
+		return nil
+	}
+	if here == "" {
+		if err := a.present(f); err != nil {
+			return err
+		}
+	}
+	if remote == "" {
+		return nil
+	}
+	a.refs = nil // what follows may move them
 	return a.withSetup(func(q setup.Request) error {
 		how, err := setup.Advance(a.ctx, q)
 		switch {

@@ -26,7 +26,7 @@ func (c *listCmd) Run(a *app) error {
 		}
 		c.Kind = append(c.Kind, string(kind))
 	}
-	l, err := a.openLedger(false, c.fetching)
+	from, err := a.openSource(c.fetching)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (c *listCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.list(l, q, c.selection)
+	return a.list(from, q, c.selection)
 }
 
 // many is the plural of a kind.

@@ -3,7 +3,6 @@ package cli
 import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/annotate"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
-	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/notes"
 )
 
@@ -44,9 +43,8 @@ func (c *notesCmd) Run(a *app) error {
 func (a *app) annotate() error {
 	bar := a.progress("noting receipts")
 	defer bar.done()
-	l, err := ledger.Open(a.ctx, a.repo, a.config.Ref)
+	l, err := a.ledger()
 	if err == nil {
-		l.Pin(a.config.Ledger)
 		_, err = annotate.Update(a.ctx, a.repo, l, bar.add)
 	}
 	switch {

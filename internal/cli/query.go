@@ -20,7 +20,7 @@ func (c *queryCmd) Run(a *app) error {
 	if err := c.checked(); err != nil {
 		return err
 	}
-	l, err := a.openLedger(false, c.fetching)
+	from, err := a.openSource(c.fetching)
 	if err != nil {
 		return err
 	}
@@ -33,21 +33,21 @@ func (c *queryCmd) Run(a *app) error {
 			return err
 		}
 	}
-	return a.list(l, q, c.selection)
+	return a.list(from, q, c.selection)
 }
 
 // list prints the receipts that are meant: a line each, or whole for programs.
-func (a *app) list(l *ledger.Ledger, q *query.Query, s selection) error {
+func (a *app) list(from index.Source, q *query.Query, s selection) error {
 	if err := a.page(s.paging); err != nil {
 		return err
 	}
 	if a.out.structured() {
-		return a.listWhole(l, q, s)
+		return a.listWhole(from, q, s)
 	}
 	rows := a.out.table("ID", "DATE", "KIND", "COMPONENT", "VERSION", "WHAT")
 	now := a.env.Now()
 	any := false
-	err := a.search(l, q, s, func(r *index.Row) error {
+	err := a.search(from, q, s, func(r *index.Row) error {
 		any = true
 		when := shortDate(r.Doc.At.Time().In(now.Location()), a.config.Date, now)
 		rows.row(r.Doc.ID.Short(), when, string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist)
@@ -63,10 +63,17 @@ func (a *app) list(l *ledger.Ledger, q *query.Query, s selection) error {
 const together = 256
 
 // listWhole prints whole receipts, as they stand in the ledger.
-func (a *app) listWhole(l *ledger.Ledger, q *query.Query, s selection) error {
+func (a *app) listWhole(from index.Source, q *query.Query, s selection) error {
 	list := a.out.list()
 	var places []ledger.Place
 	print := func() error {
+		if len(places) == 0 {
+			return nil
+		}
+		l, err := from.Open()
+		if err != nil {
+			return err
+		}
 		entries, err := l.Load(a.ctx, places)
 		if err != nil {
 			return err
@@ -80,7 +87,7 @@ func (a *app) listWhole(l *ledger.Ledger, q *query.Query, s selection) error {
 		}
 		return err
 	}
-	err := a.search(l, q, s, func(r *index.Row) error {
+	err := a.search(from, q, s, func(r *index.Row) error {
 		if places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder}); len(places) < together {
 			return nil
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/recall"
-	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -70,7 +69,7 @@ func (s selection) limit() int {
 }
 
 // search calls each for the receipts that are meant, in order.
-func (a *app) search(l *ledger.Ledger, q *query.Query, s selection, each func(*index.Row) error) error {
+func (a *app) search(from index.Source, q *query.Query, s selection, each func(*index.Row) error) error {
 	indexing, scanning := a.progress("indexing receipts"), a.progress("reading receipts")
 	finish := func() {
 		indexing.done()
@@ -79,7 +78,7 @@ func (a *app) search(l *ledger.Ledger, q *query.Query, s selection, each func(*i
 	defer finish()
 	found := 0
 	skipped, err := recall.Find(a.ctx, recall.Search{
-		Ledger: l, Query: q, Limit: s.limit(), Reverse: s.Reverse,
+		Source: from, Query: q, Limit: s.limit(), Reverse: s.Reverse,
 		Index: index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: indexing.add, Remark: func(text string) { a.out.remark("note", "%s", text) }},
 		Scanning: func(why error) {
 			indexing.done()

@@ -95,7 +95,7 @@ func (a *app) addLinked(l *ledger.Ledger, list []shown) error {
 			return err
 		}
 		var places []ledger.Place
-		err = a.search(l, query.LinkingTo(id), selection{}, func(r *index.Row) error {
+		err = a.search(index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return l, nil }}, query.LinkingTo(id), selection{}, func(r *index.Row) error {
 			places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder})
 			return nil
 		})

@@ -39,7 +39,7 @@ func (c *timelineCmd) Run(a *app) error {
 	if err := c.checked(); err != nil {
 		return err
 	}
-	l, err := a.openLedger(false, c.fetching)
+	from, err := a.openSource(c.fetching)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (c *timelineCmd) Run(a *app) error {
 	}
 	var all []happening
 	here := a.env.Now().Location()
-	err = a.search(l, q, c.selection, func(r *index.Row) error {
+	err = a.search(from, q, c.selection, func(r *index.Row) error {
 		at := r.Doc.At.Time()
 		all = append(all, happening{r.Doc.ID.String(), at.Format(time.RFC3339), string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist, at.In(here)})
 		return nil

@@ -17,8 +17,10 @@ type Config struct {
 
 // Config reads the configuration that holds in the repository. The fault is
 // BadConfig (VM104).
-func (r *Repo) Config(ctx context.Context) (Config, error) {
-	out, err := r.git.run(ctx, nil, "config", "--includes", "-z", "--list")
+func (r *Repo) Config(ctx context.Context) (Config, error) { return readConfig(ctx, r.git) }
+
+func readConfig(ctx context.Context, g git) (Config, error) {
+	out, err := g.run(ctx, nil, "config", "--includes", "-z", "--list")
 	if err != nil {
 		var f *failure
 		if asFailure(err, &f) {

@@ -15,6 +15,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -74,6 +75,42 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	r.GitDir, r.CommonDir, r.algorithm = lines[0], lines[1], lines[2]
 	r.Bare, r.Shallow, r.InTree = lines[3] == "true", lines[4] == "true", lines[5] == "true"
 	return r, nil
+}
+
+// Survey is what a command that begins wants to know first.
+type Survey struct {
+	Repo   *Repo
+	Config Config
+	Refs   map[string]OID // below the prefixes that were asked for; nil where git cannot read them all, or one is symbolic
+}
+
+// Look opens the repository that o.Dir is in, and asks at the same time for
+// its configuration and for refs: a process of git costs more waiting than
+// work. The faults are those of [Open] and [Repo.Config]. Close the Repo after use.
+func Look(ctx context.Context, o Options, prefixes ...string) (Survey, error) {
+	g := git{dir: o.Dir, env: childEnv(o.Env, o.NoLazyFetch)}
+	var s Survey
+	var configErr error
+	var wait sync.WaitGroup
+	wait.Go(func() { s.Config, configErr = readConfig(ctx, g) })
+	wait.Go(func() {
+		refs, symbolic, err := (&Repo{git: g}).list(ctx, prefixes...)
+		for _, is := range symbolic {
+			if is {
+				refs = nil
+			}
+		}
+		if err == nil {
+			s.Refs = refs
+		}
+	})
+	repo, err := Open(ctx, o)
+	wait.Wait()
+	s.Repo = repo
+	if err == nil && configErr != nil {
+		err = configErr
+	}
+	return s, err
 }
 
 // Close ends the processes that r keeps.

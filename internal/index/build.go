@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -161,7 +160,7 @@ func load(ctx context.Context, l *ledger.Ledger, tx *sql.Tx, want key, o Options
 }
 
 // update brings an index up to date that was made from an earlier head.
-func (x *Index) update(ctx context.Context, want key, o Options) error {
+func (x *Index) update(ctx context.Context, s Source, want key, o Options) error {
 	m, err := x.meta(ctx, x.db)
 	if err != nil {
 		return err
@@ -169,6 +168,13 @@ func (x *Index) update(ctx context.Context, want key, o Options) error {
 	x.Skipped = m.skipped
 	if m.head == want.head {
 		return nil
+	}
+	want, l, err := want.whole(ctx, s)
+	if err != nil {
+		return err
+	}
+	if m.genesis != want.genesis.String() {
+		return errStale
 	}
 	tx, err := x.db.BeginTx(ctx, nil) // from here on no other process writes
 	if err != nil {
@@ -178,7 +184,7 @@ func (x *Index) update(ctx context.Context, want key, o Options) error {
 	if m, err = x.meta(ctx, tx); err != nil || m.head == want.head {
 		return err
 	}
-	if err := x.append(ctx, tx, m.head, want, o); err != nil {
+	if err := grow(ctx, l, tx, m.head, want, o); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE meta SET head = ?", want.head); err != nil {
@@ -187,17 +193,20 @@ func (x *Index) update(ctx context.Context, want key, o Options) error {
 	return tx.Commit()
 }
 
-// append adds what the ledger has grown by since a head.
-func (x *Index) append(ctx context.Context, tx *sql.Tx, head string, want key, o Options) error {
-	earlier, err := x.l.At(ctx, gitrepo.OID(head))
+// grow adds what the ledger has grown by since a head.
+func grow(ctx context.Context, l *ledger.Ledger, tx *sql.Tx, head string, want key, o Options) error {
+	earlier, err := l.At(ctx, gitrepo.OID(head))
+	if interrupted(err) {
+		return err
+	}
 	if err != nil {
-		return fmt.Errorf("index: it was made from a head that is gone: %w", err)
+		return errors.New("index: it was made from a head that is gone")
 	}
 	w, err := newWriter(ctx, tx)
 	if err != nil {
 		return err
 	}
-	grown, err := x.l.Grown(ctx, earlier, ledger.Visitor{
+	grown, err := l.Grown(ctx, earlier, ledger.Visitor{
 		Entry: func(e *ledger.Entry) error {
 			o.Progress()
 			if !holds(e, want.genesis) {

@@ -18,6 +18,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -35,12 +36,19 @@ type Options struct {
 	Remark   func(string) // told why the index is built anew, when it is not the first one
 }
 
+// Source is the ledger that an index is of. It is opened only where an index
+// is not of its head already.
+type Source struct {
+	Head   gitrepo.OID
+	Pinned receipt.ID // the genesis that it must have; zero when nobody said
+	Open   func() (*ledger.Ledger, error)
+}
+
 // Index answers queries about one ledger at one head. It is not safe for
 // concurrent use; several processes may use one index.
 type Index struct {
 	db   *sql.DB
 	path string
-	l    *ledger.Ledger
 
 	// Skipped is how many entries of the ledger do not hold and are left out.
 	Skipped int
@@ -49,23 +57,33 @@ type Index struct {
 // key is what an index was made from; another one needs another index.
 type key struct {
 	program string
-	genesis receipt.ID
+	genesis receipt.ID // zero when nobody said
 	head    string
 }
 
-// Open opens the index of a ledger, brings it up to date, or builds it. The
-// fault is Unavailable (VM518) when there can be none, and those of reading the
-// ledger. Close it after use.
-func Open(ctx context.Context, l *ledger.Ledger, o Options) (*Index, error) {
+// whole is the key with the genesis that the ledger has.
+func (k key) whole(ctx context.Context, s Source) (key, *ledger.Ledger, error) {
+	l, err := s.Open()
+	if err != nil {
+		return k, nil, err
+	}
 	genesis, err := l.Genesis(ctx)
 	if err != nil {
-		return nil, err
+		return k, nil, err
 	}
-	want := key{o.Program, genesis.ID, string(l.Head)}
+	k.genesis = genesis.ID
+	return k, l, nil
+}
+
+// Open opens the index of a ledger, brings it up to date, or builds it. The
+// fault is Unavailable (VM518) when there can be none, and those of opening and
+// reading the ledger. Close it after use.
+func Open(ctx context.Context, s Source, o Options) (*Index, error) {
+	want := key{o.Program, s.Pinned, string(s.Head)}
 	var why error
 	for _, dir := range o.Folders {
-		x, err := open(ctx, l, filepath.Join(dir, fileName), want, o)
-		if err == nil || interrupted(err) || ledger.Unreadable(err) {
+		x, err := open(ctx, s, filepath.Join(dir, fileName), want, o)
+		if err == nil || ofLedger(err) {
 			return x, err
 		}
 		why = err
@@ -73,23 +91,33 @@ func Open(ctx context.Context, l *ledger.Ledger, o Options) (*Index, error) {
 	return nil, fault.New(fault.Unavailable, "there can be no index here").Because(why)
 }
 
+// ofLedger tells whether an error is one of the ledger, and not of the index.
+func ofLedger(err error) bool {
+	var f *fault.Error
+	return interrupted(err) || errors.As(err, &f)
+}
+
 // open tries one place: what is there, else a new one.
-func open(ctx context.Context, l *ledger.Ledger, path string, want key, o Options) (*Index, error) {
-	x, err := existing(ctx, l, path, want, o)
+func open(ctx context.Context, s Source, path string, want key, o Options) (*Index, error) {
+	x, err := existing(ctx, s, path, want, o)
 	switch {
-	case err == nil, interrupted(err), ledger.Unreadable(err):
+	case err == nil, ofLedger(err):
 		return x, err
 	case !errors.Is(err, os.ErrNotExist):
 		o.Remark("the index is built anew: " + strings.TrimPrefix(err.Error(), "index: "))
 	}
+	want, l, err := want.whole(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	if err := build(ctx, l, path, want, o); err != nil {
 		return nil, err
 	}
-	return existing(ctx, l, path, want, o)
+	return existing(ctx, s, path, want, o)
 }
 
 // existing opens an index that is there, and brings it up to date.
-func existing(ctx context.Context, l *ledger.Ledger, path string, want key, o Options) (*Index, error) {
+func existing(ctx context.Context, s Source, path string, want key, o Options) (*Index, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
@@ -97,9 +125,9 @@ func existing(ctx context.Context, l *ledger.Ledger, path string, want key, o Op
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{db: db, path: path, l: l}
+	x := &Index{db: db, path: path}
 	if err = x.check(ctx, want); err == nil {
-		err = x.update(ctx, want, o)
+		err = x.update(ctx, s, want, o)
 	}
 	if err != nil {
 		x.Close()
@@ -150,7 +178,8 @@ func (x *Index) check(ctx context.Context, want key) error {
 	if err != nil {
 		return err
 	}
-	if got.format != format || got.program != want.program || got.genesis != want.genesis.String() {
+	ours := got.format == format && got.program == want.program
+	if !ours || !want.genesis.IsZero() && got.genesis != want.genesis.String() {
 		return errStale
 	}
 	return nil

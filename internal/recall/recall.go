@@ -11,12 +11,11 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
-	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
 
 // Search is what to look for, and where.
 type Search struct {
-	Ledger *ledger.Ledger
+	Source index.Source
 	Query  *query.Query
 	Limit  int // how many at most, 0 for all
 	// Reverse asks for the oldest first.
@@ -46,7 +45,7 @@ func Find(ctx context.Context, s Search, each func(*index.Row) error) (skipped i
 }
 
 func (s Search) indexed(ctx context.Context, each func(*index.Row) error) (skipped int, err error) {
-	x, err := index.Open(ctx, s.Ledger, s.Index)
+	x, err := index.Open(ctx, s.Source, s.Index)
 	if err != nil {
 		return 0, err
 	}
@@ -55,12 +54,16 @@ func (s Search) indexed(ctx context.Context, each func(*index.Row) error) (skipp
 }
 
 func (s Search) scan(ctx context.Context, each func(*index.Row) error) (skipped int, err error) {
-	genesis, err := s.Ledger.Genesis(ctx)
+	l, err := s.Source.Open()
+	if err != nil {
+		return 0, err
+	}
+	genesis, err := l.Genesis(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var rows []*index.Row
-	skipped, err = index.Each(ctx, s.Ledger, genesis.ID, func(r *index.Row) error {
+	skipped, err = index.Each(ctx, l, genesis.ID, func(r *index.Row) error {
 		s.Scanned()
 		if s.Query.Matches(&r.Doc) {
 			r.Doc.Texts = nil // of no more use

@@ -156,7 +156,7 @@ func TestIndexAndScanAgree(t *testing.T) {
 			}
 			for range 40 {
 				q, text := m.ask()
-				s := Search{Ledger: l, Query: q, Limit: m.random.IntN(3) * m.random.IntN(20), Reverse: m.random.IntN(3) == 0, Index: m.index,
+				s := Search{Source: index.Source{Head: l.Head, Open: func() (*ledger.Ledger, error) { return l, nil }}, Query: q, Limit: m.random.IntN(3) * m.random.IntN(20), Reverse: m.random.IntN(3) == 0, Index: m.index,
 					Scanning: func(why error) { t.Fatalf("no index: %v", why) }, Scanned: func() {}}
 				quick := m.find(s)
 				s.Index.Folders, s.Scanning = nil, func(error) {}
@@ -182,9 +182,10 @@ func TestAnIndexOfAnotherProgramIsBuiltAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	source := index.Source{Head: l.Head, Pinned: m.genesis, Open: func() (*ledger.Ledger, error) { return l, nil }}
 	for i, program := range []string{"test", "test", "newer", "test"} {
 		m.index.Program = program
-		x, err := index.Open(context.Background(), l, m.index)
+		x, err := index.Open(context.Background(), source, m.index)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +195,7 @@ func TestAnIndexOfAnotherProgramIsBuiltAnew(t *testing.T) {
 		}
 	}
 	m.index.Folders = []string{filepath.Join(os.DevNull, "x")}
-	if _, err := index.Open(context.Background(), l, m.index); !fault.Has(err, fault.Unavailable) {
+	if _, err := index.Open(context.Background(), source, m.index); !fault.Has(err, fault.Unavailable) {
 		t.Errorf("no place: %v", err)
 	}
 }
