@@ -5,6 +5,7 @@ import (
 	"io"
 	"os/exec"
 	"slices"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -30,6 +31,12 @@ func (a *app) page(c paging) error {
 	command, err := a.repo.Pager(a.ctx)
 	if err != nil || command == "" || command == "cat" {
 		return err
+	}
+	// As git does, which has a pager by default: none that is missing.
+	if words := strings.Fields(command); len(words) == 1 {
+		if _, err := exec.LookPath(command); err != nil {
+			return nil
+		}
 	}
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Stdout, cmd.Stderr, cmd.Env = a.env.Stdout, a.env.Stderr, slices.Clone(a.env.Environ)

@@ -119,7 +119,7 @@ func open(ctx context.Context, s Source, path string, want key, o Options) (*Ind
 // existing opens an index that is there, and brings it up to date.
 func existing(ctx context.Context, s Source, path string, want key, o Options) (*Index, error) {
 	if _, err := os.Stat(path); err != nil {
-		return nil, err
+		return nil, os.ErrNotExist
 	}
 	db, err := connect(path)
 	if err != nil {
