@@ -57,11 +57,14 @@ run git vaultmesh record deploy --component git-vaultmesh --version "$version" -
 say "Plain git carries it"
 run git push -q origin refs/vaultmesh/ledger
 
-say "A second clone takes the ledger and finds the release"
+say "A second clone finds the release; the first question takes the ledger"
 run git clone -q "file://$scratch/hub.git" "$scratch/second"
 cd "$scratch/second"
+run git remembrancer query 'component:git-vaultmesh kind:release "make demo"'
+run git remembrancer list deployments --since 2.weeks.ago
+run git remembrancer timeline
+run git log -1 --notes=vaultmesh
 run git vaultmesh init
-run git remembrancer query git-vaultmesh release
 run git vaultmesh verify "$bin/git-vaultmesh"
 run git vaultmesh verify --all
 
