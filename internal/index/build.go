@@ -212,7 +212,11 @@ func grow(ctx context.Context, l *ledger.Ledger, tx *sql.Tx, head string, want k
 			if !holds(e, want.genesis) {
 				return errNotClean
 			}
-			return w.put(ctx, rowOf(e))
+			r, err := rowOf(ctx, l, e)
+			if err != nil {
+				return err
+			}
+			return w.put(ctx, r)
 		},
 		Problem: func(p ledger.Problem) error {
 			if ledger.Unreadable(p.Err) {

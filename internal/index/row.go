@@ -3,8 +3,10 @@ package index
 import (
 	"context"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -18,8 +20,20 @@ type Row struct {
 	Folder   gitrepo.OID // its folder's tree
 }
 
-func rowOf(e *ledger.Entry) *Row {
-	return &Row{*query.DocOf(e.ID, e.Receipt), e.Receipt.RecordedAt, e.Receipt.Gist(), e.Folder}
+// rowOf reads what is known of an entry. What its signatures claim is read from
+// them; of one that cannot be read there is no claim.
+func rowOf(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (*Row, error) {
+	r := &Row{*query.DocOf(e.ID, e.Receipt), e.Receipt.RecordedAt, e.Receipt.Gist(), e.Folder}
+	for _, f := range e.Proofs() {
+		data, err := l.ReadFile(ctx, f)
+		if fault.Has(err, fault.Interrupted) {
+			return nil, err
+		}
+		if issuer := sign.Issuer(f.Type, data); issuer != "" {
+			r.Doc.Signers = append(r.Doc.Signers, issuer)
+		}
+	}
+	return r, nil
 }
 
 // Path is the folder of the receipt in the ledger.
@@ -35,7 +49,11 @@ func Each(ctx context.Context, l *ledger.Ledger, genesis receipt.ID, each func(*
 				skipped++
 				return nil
 			}
-			return each(rowOf(e))
+			r, err := rowOf(ctx, l, e)
+			if err != nil {
+				return err
+			}
+			return each(r)
 		},
 		Problem: func(p ledger.Problem) error {
 			if ledger.Unreadable(p.Err) {
