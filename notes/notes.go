@@ -51,19 +51,42 @@ func Read(ctx context.Context, repo *gitrepo.Repo) (*Set, error) {
 		return s, err
 	}
 	s.commit = refs[Ref]
-	o, err := repo.Read(ctx, s.commit, gitrepo.MaxCommit)
-	if err != nil {
-		return nil, err
+	// Git puts a commit on top for each note that somebody writes: what ours
+	// were made from is said by the first of ours below.
+	for id, steps := s.commit, 0; s.Ledger == "" && id != "" && steps < maxStrangers; steps++ {
+		c, err := readCommit(ctx, repo, id)
+		if err != nil || c.Tree == "" {
+			return s, err
+		}
+		if s.root == "" {
+			s.root = c.Tree
+		}
+		if head, ok := strings.CutPrefix(c.Message, message("")); ok {
+			s.Ledger = gitrepo.OID(strings.TrimSuffix(head, "\n"))
+		}
+		id = ""
+		if len(c.Parents) > 0 {
+			id = c.Parents[0]
+		}
 	}
-	c, err := gitrepo.ParseCommit(repo.Algorithm(), o.Data)
-	if o.Type != gitrepo.TypeCommit || err != nil {
-		return s, nil // whatever it is, it is built over
-	}
-	if head, ok := strings.CutPrefix(c.Message, message("")); ok {
-		s.Ledger = gitrepo.OID(strings.TrimSuffix(head, "\n"))
-	}
-	s.root = c.Tree
 	return s, nil
+}
+
+// maxStrangers is how many commits of others are looked through.
+const maxStrangers = 1000
+
+// readCommit reads a commit, and an empty one where there is none that can be
+// read: whatever it is, it is built over.
+func readCommit(ctx context.Context, repo *gitrepo.Repo, id gitrepo.OID) (gitrepo.Commit, error) {
+	o, err := repo.Read(ctx, id, gitrepo.MaxCommit)
+	if fault.Has(err, fault.Interrupted) {
+		return gitrepo.Commit{}, err
+	}
+	c, parseErr := gitrepo.ParseCommit(repo.Algorithm(), o.Data)
+	if err != nil || parseErr != nil || o.Type != gitrepo.TypeCommit {
+		return gitrepo.Commit{}, nil
+	}
+	return c, nil
 }
 
 // load reads what notes say: all of it, or only the folders of commits that

@@ -16,30 +16,27 @@ import (
 const maxRaces = 8
 
 // Update brings the notes up to date from what the ledger has grown by since
-// they were made, or makes them anew where that cannot be said. step is called
-// for each receipt that is read. It is false when nothing had to be written.
-// The faults are those of reading the ledger and of [notes.Set.Write].
+// they were made. Where there are none, or they were made from a head that the
+// ledger did not grow out of, it does nothing, and is false: making them anew
+// can take long, and nobody asked for it. step is called for each receipt that is
+// read. The faults are those of reading the ledger and of [notes.Set.Write].
 func Update(ctx context.Context, repo *gitrepo.Repo, l *ledger.Ledger, step func()) (bool, error) {
 	return retried(func() (bool, error) {
 		set, err := notes.Read(ctx, repo)
-		if err != nil {
-			return false, err
-		}
-		if set.Ledger == l.Head {
-			return false, nil
+		if err != nil || set.Ledger == l.Head {
+			return err == nil, err
 		}
 		grown, err := add(ctx, repo, l, set, step)
-		if err != nil {
+		if err != nil || !grown {
 			return false, err
 		}
-		if grown {
-			return write(ctx, repo, l, set, false)
-		}
-		return rebuild(ctx, repo, l, step)
+		_, err = write(ctx, repo, l, set, false)
+		return err == nil, err
 	})
 }
 
-// Rebuild makes the notes anew. What others wrote beside our lines is kept.
+// Rebuild makes the notes anew. What others wrote beside our lines is kept. It
+// is false when they were the same.
 func Rebuild(ctx context.Context, repo *gitrepo.Repo, l *ledger.Ledger, step func()) (bool, error) {
 	return retried(func() (bool, error) { return rebuild(ctx, repo, l, step) })
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/notes"
 )
 
 // Env is a process, as the command line sees it.
@@ -304,7 +305,7 @@ func formatIn(args []string) string {
 // open opens the repository and reads the configuration. A read that judges
 // asks no remote for objects that are not here.
 func (a *app) open(noLazyFetch bool) error {
-	seen, err := gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}, "refs/vaultmesh", "refs/vaultmesh-remotes", "refs/heads/vaultmesh")
+	seen, err := gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}, "refs/vaultmesh", "refs/vaultmesh-remotes", "refs/heads/vaultmesh", notes.Ref)
 	a.repo, a.gitConfig, a.refs = seen.Repo, seen.Config, seen.Refs
 	if err != nil {
 		return err

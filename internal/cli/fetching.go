@@ -20,7 +20,7 @@ func (a *app) present(f fetching) error {
 		out, err := setup.Present(a.ctx, q)
 		if out != nil && err == nil {
 			a.out.remark("note", "took the ledger %s of %s; git vaultmesh init makes git fetch it", out.Name, out.Remote)
-			return a.annotate()
+			return a.annotateTaken(out.Receipts)
 		}
 		return err
 	})

@@ -26,6 +26,11 @@ func (c *initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if out.Status != setup.Exists {
+		if err := a.annotateTaken(out.Receipts); err != nil {
+			return err
+		}
+	}
 	settings := []setup.Setting{}
 	if !c.NoConfig {
 		settings = append(settings, setup.Settings(a.gitConfig, a.config, out.Ledger)...)

@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/annotate"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/notes"
 )
 
@@ -38,14 +39,40 @@ func (c *notesCmd) Run(a *app) error {
 	return nil
 }
 
-// annotate brings the notes up to date. They are derived: what keeps them from
+// annotate keeps the notes up to date. They are derived: what keeps them from
 // it is said, and is no failure of what was asked for.
 func (a *app) annotate() error {
+	return a.noted(func(l *ledger.Ledger, step func()) error {
+		upToDate, err := annotate.Update(a.ctx, a.repo, l, step)
+		if err == nil && !upToDate && a.refs[notes.Ref] != "" {
+			a.out.remark("note", "git's notes are of another ledger or head; git vaultmesh notes rebuild makes them anew")
+		}
+		return err
+	})
+}
+
+// maxNoted is how many receipts of a ledger that was taken are noted at once.
+const maxNoted = 20000
+
+// annotateTaken makes the notes of a ledger that this clone begins with.
+func (a *app) annotateTaken(receipts int) error {
+	if receipts > maxNoted {
+		a.out.remark("note", "git vaultmesh notes rebuild tells git log about its %d receipts", receipts)
+		return nil
+	}
+	return a.noted(func(l *ledger.Ledger, step func()) error {
+		_, err := annotate.Rebuild(a.ctx, a.repo, l, step)
+		return err
+	})
+}
+
+// noted opens the ledger for work on its notes, and judges how that ended.
+func (a *app) noted(work func(l *ledger.Ledger, step func()) error) error {
 	bar := a.progress("noting receipts")
 	defer bar.done()
 	l, err := a.ledger()
 	if err == nil {
-		_, err = annotate.Update(a.ctx, a.repo, l, bar.add)
+		err = work(l, bar.add)
 	}
 	switch {
 	case err == nil, fault.Has(err, fault.ReadOnly):

@@ -47,7 +47,9 @@ type Outcome struct {
 	Name   string
 	Head   gitrepo.OID
 	Remote string // where it was fetched from
-	Remark string // what the user should know of it, "" when nothing
+	// Receipts is how many a ledger has that was fetched.
+	Receipts int
+	Remark   string // what the user should know of it, "" when nothing
 }
 
 // TrackingRef is where git fetches a remote's ref for the ledger to.
@@ -184,6 +186,7 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
+	out.Receipts = report.Receipts
 	if report.Verdict == verify.Incomplete {
 		out.Remark = "not all of this ledger could be judged here; see git vaultmesh verify --all"
 	}
