@@ -140,7 +140,7 @@ func existing(ctx context.Context, s Source, path string, want key, o Options) (
 // functions, and pages are checked as they are read.
 func connect(path string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.ToSlash(path))+
-		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=mmap_size(268435456)")
+		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=mmap_size(67108864)")
 	if err != nil {
 		return nil, err
 	}
