@@ -101,6 +101,7 @@ type app struct {
 	refs      map[string]gitrepo.OID // as they were when the command began; nil when that is not known
 	gitConfig gitrepo.Config
 	config    config.Config
+	warned    bool // that entries are left out
 }
 
 // Main runs one command and returns the exit status.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"strings"
 
@@ -23,12 +24,15 @@ type sense struct {
 	operand operand
 }
 
+// finding finds the entries whose ids begin with a prefix.
+type finding func(ctx context.Context, prefix string) ([]*ledger.Entry, error)
+
 // resolve says what a word means: a full id, an existing file (where files
 // are asked for), the beginning of an id, or a revision. A word with two
 // meanings is a fault Ambiguous (VM103) that names them.
-func (a *app) resolve(l *ledger.Ledger, word string, files bool) (operand, error) {
+func (a *app) resolve(l *ledger.Ledger, word string, files bool, find finding) (operand, error) {
 	var senses []sense
-	found, err := a.idSenses(l, word)
+	found, err := a.idSenses(word, find)
 	if err != nil {
 		return operand{}, err
 	}
@@ -57,11 +61,11 @@ func (a *app) resolve(l *ledger.Ledger, word string, files bool) (operand, error
 }
 
 // idSenses are the receipts whose ids begin with a word.
-func (a *app) idSenses(l *ledger.Ledger, word string) ([]sense, error) {
+func (a *app) idSenses(word string, find finding) ([]sense, error) {
 	if !ledger.IsPrefix(word) {
 		return nil, nil
 	}
-	found, err := l.Find(a.ctx, word)
+	found, err := find(a.ctx, word)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,8 @@ func (a *app) search(from index.Source, q *query.Query, s selection, each func(*
 	case err != nil:
 		return err
 	}
-	if skipped > 0 {
+	if skipped > 0 && !a.warned {
+		a.warned = true
 		a.out.warn("%d entries of the ledger do not hold and are left out; see git vaultmesh verify --all", skipped)
 	}
 	if found == 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -29,7 +30,7 @@ func (c *showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	o, err := a.resolve(l, c.What, false)
+	o, err := a.resolve(l, c.What, false, a.quickly(l))
 	if err != nil {
 		return err
 	}
@@ -87,6 +88,36 @@ type shownLink struct {
 	Receipt string `json:"receipt"`
 }
 
+// quickly finds entries through the index, and looks into the ledger itself
+// where that knows none: one that does not hold is not in it.
+func (a *app) quickly(l *ledger.Ledger) finding {
+	return func(ctx context.Context, prefix string) ([]*ledger.Entry, error) {
+		q := new(query.Query)
+		if err := q.Filter("id", prefix, query.Meaning{}); err != nil {
+			return nil, err
+		}
+		found, err := a.entries(l, q)
+		if err == nil && len(found) > 0 || fault.Has(err, fault.Interrupted) {
+			return found, err
+		}
+		return l.Find(ctx, prefix)
+	}
+}
+
+// entries are those that a query means.
+func (a *app) entries(l *ledger.Ledger, q *query.Query) ([]*ledger.Entry, error) {
+	var places []ledger.Place
+	from := index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return l, nil }}
+	err := a.search(from, q, selection{}, func(r *index.Row) error {
+		places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l.Load(a.ctx, places)
+}
+
 // addLinked adds the receipts that link to those that are shown.
 func (a *app) addLinked(l *ledger.Ledger, list []shown) error {
 	for i := range list {
@@ -94,20 +125,12 @@ func (a *app) addLinked(l *ledger.Ledger, list []shown) error {
 		if err != nil {
 			return err
 		}
-		var places []ledger.Place
-		err = a.search(index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return l, nil }}, query.LinkingTo(id), selection{}, func(r *index.Row) error {
-			places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder})
-			return nil
-		})
+		entries, err := a.entries(l, query.LinkingTo(id))
 		switch {
 		case ledger.Unreadable(err):
 			a.out.warn("which receipts link to it cannot be said, because not all of the ledger can be read; see git vaultmesh verify --all")
 			return nil
 		case err != nil && !fault.Has(err, fault.NoMatch):
-			return err
-		}
-		entries, err := l.Load(a.ctx, places)
-		if err != nil {
 			return err
 		}
 		list[i].LinkedFrom = linksTo(id, entries)

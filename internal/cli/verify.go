@@ -57,7 +57,7 @@ func (c *verifyCmd) operand(a *app, l *ledger.Ledger) (operand, error) {
 	case c.Rev != "":
 		return a.byRevision(l, c.Rev)
 	}
-	return a.resolve(l, c.What, true)
+	return a.resolve(l, c.What, true, l.Find)
 }
 
 func (c *verifyCmd) all(a *app) error {
