@@ -106,12 +106,12 @@ func (s *Set) load(ctx context.Context, repo *gitrepo.Repo, all bool) error {
 	}
 	if !ours {
 		clear(s.fans)
-		return s.readTrees(ctx, repo, map[string]gitrepo.OID{"": s.root})
+		return s.readTrees(ctx, repo, map[string][]gitrepo.OID{"": {s.root}})
 	}
-	needed := make(map[string]gitrepo.OID)
+	needed := make(map[string][]gitrepo.OID)
 	for commit := range s.lines {
 		if id := s.fans[string(commit[:2])]; id != "" {
-			needed[string(commit[:2])] = id
+			needed[string(commit[:2])] = []gitrepo.OID{id}
 		}
 	}
 	for digits := range needed {
@@ -122,21 +122,23 @@ func (s *Set) load(ctx context.Context, repo *gitrepo.Repo, all bool) error {
 
 // readTrees reads trees by the digits that lead to them, a level at a time, in
 // any fan-out. What is no note is passed over.
-func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, level map[string]gitrepo.OID) error {
+func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, level map[string][]gitrepo.OID) error {
 	whole := len(gitrepo.ZeroOID(repo.Algorithm()))
 	for len(level) > 0 {
-		next := make(map[string]gitrepo.OID)
-		digits := slices.Sorted(maps.Keys(level))
-		ids := make([]gitrepo.OID, len(digits))
-		for i, d := range digits {
-			ids[i] = level[d]
+		next := make(map[string][]gitrepo.OID)
+		var digits []string
+		var ids []gitrepo.OID
+		for _, d := range slices.Sorted(maps.Keys(level)) {
+			for _, id := range level[d] {
+				digits, ids = append(digits, d), append(ids, id)
+			}
 		}
 		err := repo.ReadMany(ctx, ids, maxTree, func(i int, o gitrepo.Object, err error) error {
-			if fault.Has(err, fault.Interrupted) {
-				return err
+			if err != nil {
+				return err // what cannot be read must not pass for what is not there
 			}
-			entries, treeErr := gitrepo.TreeOf(repo.Algorithm(), o)
-			if err != nil || treeErr != nil {
+			entries, err := gitrepo.TreeOf(repo.Algorithm(), o)
+			if err != nil {
 				return nil
 			}
 			s.trees[ids[i]] = true
@@ -145,7 +147,7 @@ func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, level map[strin
 				switch {
 				case e.Name == "" || len(name) > whole || strings.Trim(name, "0123456789abcdef") != "":
 				case e.Mode == gitrepo.ModeTree && len(name) < whole:
-					next[name] = e.ID
+					next[name] = append(next[name], e.ID)
 				case e.Mode == gitrepo.ModeFile && len(name) == whole:
 					s.blobs[gitrepo.OID(name)] = append(s.blobs[gitrepo.OID(name)], e.ID)
 				}
@@ -231,12 +233,15 @@ func (w *writing) notes(ctx context.Context, repo *gitrepo.Repo, fresh bool) err
 			ids, commits = append(ids, b), append(commits, commit)
 		}
 	}
-	ours, others := make(map[gitrepo.OID][]string), make(map[gitrepo.OID]string)
+	ours, others, kept := make(map[gitrepo.OID][]string), make(map[gitrepo.OID]string), make(map[gitrepo.OID]bool)
 	err := repo.ReadMany(ctx, ids, maxNote, func(i int, o gitrepo.Object, err error) error {
 		if fault.Has(err, fault.Interrupted) {
 			return err
 		}
-		if err == nil && o.Type == gitrepo.TypeBlob {
+		switch {
+		case err != nil: // nobody knows what others wrote there: it stays as it is
+			w.note[commits[i]], kept[commits[i]] = ids[i], true
+		case o.Type == gitrepo.TypeBlob:
 			mine, other := split(string(o.Data))
 			if !fresh {
 				ours[commits[i]] = append(ours[commits[i]], mine...)
@@ -251,20 +256,15 @@ func (w *writing) notes(ctx context.Context, repo *gitrepo.Repo, fresh bool) err
 	for commit, lines := range w.lines {
 		ours[commit] = append(ours[commit], lines...)
 	}
-	for _, commit := range slices.Sorted(maps.Keys(ours)) {
-		w.put(commit, ours[commit], others[commit])
-		delete(others, commit)
+	for commit := range others {
+		ours[commit] = append(ours[commit], []string{}...)
 	}
-	for _, commit := range slices.Sorted(maps.Keys(others)) {
-		w.put(commit, nil, others[commit])
+	for _, commit := range slices.Sorted(maps.Keys(ours)) {
+		if text := spell(ours[commit], others[commit]); text != "" && !kept[commit] {
+			w.note[commit] = w.add(gitrepo.TypeBlob, []byte(text))
+		}
 	}
 	return nil
-}
-
-func (w *writing) put(commit gitrepo.OID, ours []string, others string) {
-	if text := spell(ours, others); text != "" {
-		w.note[commit] = w.add(gitrepo.TypeBlob, []byte(text))
-	}
 }
 
 // tree makes the tree: two digits, then the rest. Trees that are there

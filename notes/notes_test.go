@@ -124,14 +124,14 @@ func TestAnyFanOutIsRead(t *testing.T) {
 		"two and two":          p.tree(folder(c[:2], p.tree(folder(c[2:4], p.tree(file(c[4:], own)))))),
 		"flat and fanned out":  p.tree(file(c, own), folder(c[:2], p.tree(file(c[2:], more)))),
 		"beside what is none":  p.tree(file(c, own), file("README", more), folder("zz", p.tree(file("x", more))), folder(c[:38], p.tree(file(c[38:]+"00", more)))),
-		"beside what is gone":  p.tree(file(c, own), folder("00", strings.Repeat("1", 40))),
+		"two ways":             p.tree(folder(c[:2], p.tree(folder(c[2:4], p.tree(file(c[4:], more))))), folder(c[:4], p.tree(file(c[4:], own)))),
 		"an executable beside": p.tree(file(c, own), "100755 blob "+more+"\t"+strings.Repeat("0", 40)),
 	} {
 		for _, fresh := range []bool{true, false} {
 			p.git("", "update-ref", Ref, p.git("", "commit-tree", "-m", "x", tree))
 			p.write(Origin{Head: gitrepo.OID(c), Date: "1 +0000"}, fresh, map[gitrepo.OID][]string{gitrepo.OID(c): {line(1)}})
 			want := line(1) + "\n\nmy own"
-			if name == "flat and fanned out" {
+			if name == "flat and fanned out" || name == "two ways" {
 				want += "\n\nand more"
 				if !fresh {
 					want = line(1) + "\n" + line(9) + strings.TrimPrefix(want, line(1))
@@ -173,5 +173,30 @@ func TestSpecificationExample(t *testing.T) {
 	ours, others := split(note)
 	if len(ours) != 2 || others != "" || spell(ours, others) != note {
 		t.Errorf("%q has %d lines of ours and %q", note, len(ours), others)
+	}
+}
+
+// What cannot be read is kept, or ends the work: it is never taken for nothing.
+func TestWhatCannotBeReadIsKept(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "sha1")
+	a, b := p.commit("a"), p.commit("b")
+	big := p.blob(strings.Repeat("x", maxNote+1))
+	gone := strings.Repeat("1", 40)
+	p.git("", "update-ref", Ref, p.git("", "commit-tree", "-m", "x", p.tree("100644 blob "+big+"\t"+string(a), "100644 blob "+gone+"\t"+string(b))))
+	for _, fresh := range []bool{true, false} {
+		p.write(Origin{Head: a, Date: "1 +0000"}, fresh, map[gitrepo.OID][]string{a: {line(1)}, b: {line(2)}})
+		list := p.git("", "ls-tree", "-r", Ref)
+		if !strings.Contains(list, big) || !strings.Contains(list, gone) {
+			t.Errorf("fresh %v: %s", fresh, list)
+		}
+	}
+	p.git("", "update-ref", Ref, p.git("", "commit-tree", "-m", "x", p.tree("040000 tree "+gone+"\t00")))
+	s, err := Read(context.Background(), p.repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Write(context.Background(), p.repo, Origin{Head: a, Date: "1 +0000"}, true); err == nil {
+		t.Error("a folder that is gone was taken for empty")
 	}
 }

@@ -88,7 +88,11 @@ func (b *setting) firstIndex() error {
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(filepath.Join(b.repo, ".git", "vaultmesh", "index.sqlite"))
+	found, _ := filepath.Glob(filepath.Join(b.repo, ".git", "vaultmesh", "index-*.sqlite"))
+	if len(found) != 1 {
+		return fmt.Errorf("there are %d indexes", len(found))
+	}
+	info, err := os.Stat(found[0])
 	if err != nil {
 		return err
 	}

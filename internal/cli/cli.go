@@ -306,13 +306,16 @@ func formatIn(args []string) string {
 // open opens the repository and reads the configuration. A read that judges
 // asks no remote for objects that are not here.
 func (a *app) open(noLazyFetch bool) error {
-	seen, err := gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}, "refs/vaultmesh", "refs/vaultmesh-remotes", "refs/heads/vaultmesh", notes.Ref)
+	seen, err := gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}, "refs/vaultmesh", "refs/vaultmesh-remotes", "refs/heads/vaultmesh", "refs/remotes/*/vaultmesh/ledger", notes.Ref)
 	a.repo, a.gitConfig, a.refs = seen.Repo, seen.Config, seen.Refs
 	if err != nil {
 		return err
 	}
 	if a.config, err = config.Load(a.gitConfig); err != nil {
 		return err
+	}
+	if !strings.HasPrefix(a.config.Ref, "refs/vaultmesh/") && a.config.Ref != "refs/heads/vaultmesh/ledger" {
+		a.refs = nil // it was not among those that were asked for
 	}
 	a.out.setColor(a.config.Color, a.env)
 	if mode, auto := strings.CutPrefix(a.config.Date, "auto:"); auto { // git-log, "--date"

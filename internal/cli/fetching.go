@@ -51,6 +51,8 @@ func (a *app) refresh(f fetching) error {
 		case how == setup.Advanced:
 			a.out.remark("note", "took what git fetched of the ledger of %s", remote)
 			return a.annotate()
+		case how == setup.Cut:
+			a.out.remark("note", "whether the ledger of %s grew out of this one cannot be said, because the history is cut: git fetch --unshallow %s", remote, fault.Quote(remote))
 		case how == setup.Diverged:
 			a.out.remark("note", "the ledger of %s and this one have diverged; git vaultmesh sync is to merge them, in a later version", remote)
 		case err != nil:

@@ -19,18 +19,19 @@ func (c *listCmd) Run(a *app) error {
 	if err := c.checked(); err != nil {
 		return err
 	}
+	words := ""
 	if c.What != "all" {
 		kind, ok := kindOfMany(c.What)
 		if !ok {
 			return fault.New(fault.Usage, "%.40q is no kind of receipt: there are all, %s", c.What, strings.Join(manyOfKinds(), ", ")).With("command", "list")
 		}
-		c.Kind = append(c.Kind, string(kind))
+		words = "kind:" + string(kind)
 	}
 	from, err := a.openSource(c.fetching)
 	if err != nil {
 		return err
 	}
-	q, err := c.query(a, "")
+	q, err := c.query(a, words)
 	if err != nil {
 		return err
 	}

@@ -153,32 +153,62 @@ func linksTo(id receipt.ID, entries []*ledger.Entry) []shownLink {
 	return list
 }
 
-// writeEvidence writes a stored file out, after its bytes were held against
-// its hash.
+// writeEvidence writes a stored file out, of a receipt that holds.
 func (c *showCmd) writeEvidence(a *app, l *ledger.Ledger, entries []*ledger.Entry) error {
+	e, item, err := c.chooseEvidence(entries)
+	if err != nil {
+		return err
+	}
+	judged, err := a.shown(l, []*ledger.Entry{e})
+	if err != nil {
+		return err
+	}
+	if problems := judged[0].Problems; len(problems) > 0 {
+		return fault.New(fault.Invalid, "the receipt %s does not hold", e.ID.Short()).Because(fault.New(problems[0].Code, "%s", problems[0].Message))
+	}
+	if !item.Stored {
+		return fault.New(fault.NoEvidence, "%s is recorded by its hash only, %s", item.Name, item.SHA256).With("receipt", e.ID.Short())
+	}
+	i := slices.IndexFunc(e.Files, func(f ledger.File) bool { return f.Type == "evidence" && f.Digest == item.SHA256 })
+	if i < 0 {
+		return fault.New(fault.BadTree, "%s lacks the stored evidence %s", e.Path, item.Name)
+	}
+	data, err := l.ReadFile(a.ctx, e.Files[i])
+	if err != nil {
+		return err
+	}
+	a.out.bytes(data)
+	return nil
+}
+
+// chooseEvidence finds what --evidence names: by its whole name, else by the
+// beginning of its hash. Several are one where their bytes are the same.
+func (c *showCmd) chooseEvidence(entries []*ledger.Entry) (chosen *ledger.Entry, item receipt.Evidence, err error) {
 	var have []string
-	for _, e := range entries {
-		for _, file := range evidenceOf(e) {
-			have = append(have, file.Name)
-			if file.Name != c.Evidence && !strings.HasPrefix(file.SHA256.String(), c.Evidence) {
-				continue
+	for _, fits := range []func(receipt.Evidence) bool{
+		func(i receipt.Evidence) bool { return i.Name == c.Evidence },
+		func(i receipt.Evidence) bool {
+			return ledger.IsPrefix(c.Evidence) && strings.HasPrefix(i.SHA256.String(), c.Evidence)
+		},
+	} {
+		for _, e := range entries {
+			for _, i := range evidenceOf(e) {
+				have = append(have, i.Name)
+				switch {
+				case !fits(i):
+				case chosen == nil || !item.Stored && i.SHA256 == item.SHA256:
+					chosen, item = e, i
+				case i.SHA256 != item.SHA256:
+					return nil, item, fault.New(fault.Ambiguous, "%s means more than one file: %s and %s", c.Evidence, item.SHA256.Short(), i.SHA256.Short())
+				}
 			}
-			if !file.Stored {
-				return fault.New(fault.NoEvidence, "%s is recorded by its hash only, %s", file.Name, file.SHA256).With("receipt", e.ID.Short())
-			}
-			i := slices.IndexFunc(e.Files, func(f ledger.File) bool { return f.Type == "evidence" && f.Digest == file.SHA256 })
-			if i < 0 {
-				return fault.New(fault.BadTree, "%s lacks the stored evidence %s", e.Path, file.Name)
-			}
-			data, err := l.ReadFile(a.ctx, e.Files[i])
-			if err != nil {
-				return err
-			}
-			a.out.bytes(data)
-			return nil
+		}
+		if chosen != nil {
+			return chosen, item, nil
 		}
 	}
-	return fault.New(fault.NoEvidence, "there is no evidence %.80q; there is: %s", c.Evidence, strings.Join(have, ", ")).With("receipt", c.What)
+	slices.Sort(have)
+	return nil, item, fault.New(fault.NoEvidence, "there is no evidence %.80q; there is: %s", c.Evidence, strings.Join(slices.Compact(have), ", ")).With("receipt", c.What)
 }
 
 func evidenceOf(e *ledger.Entry) []receipt.Evidence {

@@ -75,6 +75,15 @@ var (
 	relativeForm = regexp.MustCompile(`^([0-9]+[. ](second|minute|hour|day|week|month|year)s?[. ])+ago$|^(yesterday|noon|midnight|tea)$`)
 )
 
+// existingMidnight mends a bare day on which clocks were put forward at
+// midnight: for the time that is not there Go takes one of the evening before.
+func existingMidnight(at time.Time, text, layout string) time.Time {
+	for tries := 0; tries < 3 && at.Format(layout) != text && strings.Count(layout, ":") == 0; tries++ {
+		at = at.Add(time.Hour)
+	}
+	return at
+}
+
 // ParseDate reads a date in one of the absolute forms above, in seconds since
 // 1970, or in git's relative ones, such as 2.days.ago. Git itself would take
 // any text for a date; text that is none is a fault BadDate (VM110).
@@ -82,7 +91,7 @@ func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (time.
 	text = strings.TrimSpace(text)
 	for _, layout := range dateLayouts {
 		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil && zoned(at, now.Location()) {
-			return at, nil
+			return existingMidnight(at, text, layout), nil
 		}
 	}
 	if parts := secondsForm.FindStringSubmatch(text); parts != nil {

@@ -110,6 +110,21 @@ func TestParseDate(t *testing.T) {
 	}
 }
 
+func TestParseDateOfADayWithoutMidnight(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Skip(err)
+	}
+	r := newScratch(t).open()
+	for _, text := range []string{"2018-11-04", "2018/11/04", "4 Nov 2018"} {
+		got, err := r.ParseDate(context.Background(), text, time.Date(2026, 1, 1, 0, 0, 0, 0, zone))
+		if want := time.Date(2018, 11, 4, 1, 0, 0, 0, zone); err != nil || !got.Equal(want) {
+			t.Errorf("%s is %v, %v; want %v", text, got, err, want)
+		}
+	}
+}
+
 // Git answers with the present to what it cannot read; a query since the
 // present would find nothing and say so as if that were the answer. Of other
 // text it makes a date that nobody meant.

@@ -41,38 +41,64 @@ const separator = "\x1f"
 // whole walk passes over it as a scan does.
 var errNotClean = errors.New("index: the ledger has entries that do not hold")
 
-// build makes a new index in a temporary file beside path, and renames it.
-func build(ctx context.Context, l *ledger.Ledger, path string, want key, o Options) error {
-	dir := filepath.Dir(path)
+// build makes a new index in a folder, and then has the pointer name it. Until
+// then nobody finds it, and who has the one before open goes on with that.
+func build(ctx context.Context, l *ledger.Ledger, dir string, want key, o Options) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "index-*.tmp")
+	f, err := os.CreateTemp(dir, "index-*.sqlite")
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	f.Close()
+	if err == nil {
+		err = fill(ctx, l, f.Name(), want, o)
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = point(dir, filepath.Base(f.Name()))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	sweep(dir, info.ModTime())
+	return nil
+}
+
+// point has the pointer name a database, and removes the one before.
+func point(dir, name string) error {
+	before := current(dir)
+	f, err := os.CreateTemp(dir, "pointer-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	info, err := f.Stat()
-	f.Close()
-	if err != nil {
+	_, err = f.WriteString(name)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}
-	sweep(dir, info.ModTime())
-	if err := fill(ctx, l, f.Name(), want, o); err != nil {
+	if err := os.Rename(f.Name(), filepath.Join(dir, pointer)); err != nil {
 		return err
 	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil {
-		return err
+	if before != "" {
+		os.Remove(before)
 	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
-// sweep removes what builds left behind that were killed: what nobody wrote to
-// for an hour.
+// sweep removes what builds left behind that were killed: what the pointer does
+// not name, and nobody wrote to for an hour.
 func sweep(dir string, now time.Time) {
-	left, _ := filepath.Glob(filepath.Join(dir, "index-*.tmp*"))
-	for _, path := range left {
-		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > time.Hour {
+	left, _ := filepath.Glob(filepath.Join(dir, "index-*"))
+	others, _ := filepath.Glob(filepath.Join(dir, "pointer-*"))
+	for _, path := range append(left, others...) {
+		info, err := os.Stat(path)
+		if err == nil && !strings.HasPrefix(path, current(dir)) && now.Sub(info.ModTime()) > time.Hour {
 			os.Remove(path)
 		}
 	}

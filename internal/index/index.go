@@ -13,9 +13,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -26,7 +28,22 @@ import (
 // format is the version of the schema and of what is put into it.
 const format = "1"
 
-const fileName = "index.sqlite"
+// pointer names the database in a folder. Each that is built has a name of its
+// own: the journal of one that another process still writes is not taken for
+// that of the next.
+const pointer = "index"
+
+var fileForm = regexp.MustCompile(`^index-[0-9]+\.sqlite$`)
+
+// current is the path of the database that a folder's pointer names, "" when
+// there is none.
+func current(dir string) string {
+	name, err := os.ReadFile(filepath.Join(dir, pointer))
+	if err != nil || !fileForm.Match(name) {
+		return ""
+	}
+	return filepath.Join(dir, string(name))
+}
 
 // Options say where the index lies, and who is told what.
 type Options struct {
@@ -82,11 +99,13 @@ func Open(ctx context.Context, s Source, o Options) (*Index, error) {
 	want := key{o.Program, s.Pinned, string(s.Head)}
 	var why error
 	for _, dir := range o.Folders {
-		x, err := open(ctx, s, filepath.Join(dir, fileName), want, o)
+		x, err := open(ctx, s, dir, want, o)
 		if err == nil || ofLedger(err) {
 			return x, err
 		}
-		why = err
+		if why = err; busy(err) {
+			break
+		}
 	}
 	return nil, fault.New(fault.Unavailable, "there can be no index here").Because(why)
 }
@@ -98,22 +117,23 @@ func ofLedger(err error) bool {
 }
 
 // open tries one place: what is there, else a new one.
-func open(ctx context.Context, s Source, path string, want key, o Options) (*Index, error) {
-	x, err := existing(ctx, s, path, want, o)
-	switch {
-	case err == nil, ofLedger(err):
+func open(ctx context.Context, s Source, dir string, want key, o Options) (*Index, error) {
+	x, err := existing(ctx, s, current(dir), want, o)
+	if err == nil || ofLedger(err) || busy(err) {
 		return x, err
-	case !errors.Is(err, os.ErrNotExist):
-		o.Remark("the index is built anew: " + strings.TrimPrefix(err.Error(), "index: "))
 	}
+	why := err
 	want, l, err := want.whole(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := build(ctx, l, path, want, o); err != nil {
+	if err := build(ctx, l, dir, want, o); err != nil {
 		return nil, err
 	}
-	return existing(ctx, s, path, want, o)
+	if !errors.Is(why, os.ErrNotExist) {
+		o.Remark("the index was built anew: " + strings.TrimPrefix(why.Error(), "index: "))
+	}
+	return existing(ctx, s, current(dir), want, o)
 }
 
 // existing opens an index that is there, and brings it up to date.
@@ -202,8 +222,24 @@ func (x *Index) meta(ctx context.Context, q querier) (m meta, err error) {
 
 // damaged tells whether an error says that the database is not to be used.
 func damaged(err error) bool {
+	code := resultCode(err)
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB || errors.Is(err, errForm)
+}
+
+// busy tells whether another process kept the database for longer than people
+// wait.
+func busy(err error) bool {
+	code := resultCode(err)
+	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+}
+
+// resultCode is SQLite's primary result code, 0 for an error that is not its own.
+func resultCode(err error) int {
 	var s *sqlite.Error
-	return errors.As(err, &s) || errors.Is(err, errForm)
+	if errors.As(err, &s) {
+		return s.Code() & 0xFF
+	}
+	return 0
 }
 
 func interrupted(err error) bool {

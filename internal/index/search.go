@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -23,9 +24,12 @@ const few = 4096
 // fault IndexDamaged (VM519).
 func (x *Index) Search(ctx context.Context, q *query.Query, limit int, reverse bool, each func(*Row) error) error {
 	err := x.search(ctx, q, limit, reverse, each)
-	if damaged(err) {
+	switch {
+	case damaged(err):
 		os.Remove(x.path)
 		return fault.New(fault.IndexDamaged, "the index is damaged, and was removed").Because(err)
+	case resultCode(err) != 0:
+		return fault.New(fault.Unavailable, "the index cannot be asked").Because(err)
 	}
 	return err
 }
@@ -133,7 +137,7 @@ func (s *statement) conditions(ctx context.Context, db *sql.DB, l query.Lookup, 
 	s.prefixes(l.Digests, func(low, high []byte) (string, []any) {
 		return "n IN (SELECT n FROM digest WHERE half BETWEEN ? AND ?)", []any{half(low), half(high)}
 	})
-	if l.Grams.Empty() {
+	if l.Grams.Empty() || !simple(l.Grams, 0) {
 		return nil
 	}
 	return s.grams(ctx, db, expression(l.Grams), limited)
@@ -181,6 +185,26 @@ func (s *statement) prefixes(list []string, condition func(low, high []byte) (st
 
 // half is the first half of what fits an integer of a hash, in its order.
 func half(digest []byte) int64 { return int64(binary.BigEndian.Uint64(digest) >> 1) }
+
+// The bounds of what FTS5 is asked: how deep, and how many of one level.
+const (
+	maxDepth = 8
+	maxWide  = 256
+)
+
+// simple tells whether FTS5 can be asked for trigrams. One with U+0000, which no
+// receipt has, would end its text.
+func simple(g query.Grams, depth int) bool {
+	if depth > maxDepth || len(g.All)+len(g.Any) > maxWide || strings.Contains(g.Gram, "\x00") {
+		return false
+	}
+	for _, below := range append(slices.Clone(g.All), g.Any...) {
+		if !simple(below, depth+1) {
+			return false
+		}
+	}
+	return true
+}
 
 // expression spells trigrams for FTS5: each is a string, never syntax.
 func expression(g query.Grams) string {

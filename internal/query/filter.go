@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -18,8 +19,10 @@ func isFilter(name string) bool { return slices.Contains(Filters(), strings.ToLo
 
 // term gives a word its meaning.
 func (w word) term(m Meaning) (term, error) {
-	t := term{filter: w.filter}
+	t := term{filter: w.filter, group: cmp.Or(w.group, w.filter)}
 	var err error
+	pattern := w.value
+	w.value = plainStars(w.value)
 	switch w.filter {
 	case "":
 		part := Fold(w.value)
@@ -30,12 +33,12 @@ func (w word) term(m Meaning) (term, error) {
 	case "kind":
 		t.match, t.lookup.kind, err = kindIs(w.value)
 	case "component":
-		t.match, t.lookup.component = wholeText(w.value, func(d *Doc) string { return d.Component })
+		t.match, t.lookup.component = wholeText(pattern, func(d *Doc) string { return d.Component })
 	case "version":
-		t.match, t.lookup.version = wholeText(w.value, func(d *Doc) string { return d.Version })
+		t.match, t.lookup.version = wholeText(pattern, func(d *Doc) string { return d.Version })
 	case "ref":
-		t.match, _ = wholeText(w.value, func(d *Doc) string { return d.Ref })
-		t.lookup.grams = globGrams(w.value)
+		t.match, _ = wholeText(pattern, func(d *Doc) string { return d.Ref })
+		t.lookup.grams = globGrams(pattern)
 	case "commit":
 		t.lookup.commit, err = m.Commit(w.value)
 		t.match = func(d *Doc) bool { return d.Commit == t.lookup.commit }
@@ -70,9 +73,13 @@ func kindIs(value string) (match func(*Doc) bool, kind receipt.Kind, err error) 
 // it has none it is also what an index can look up.
 func wholeText(value string, of func(*Doc) string) (match func(*Doc) bool, exact string) {
 	if !strings.Contains(value, "*") {
+		value = plainStars(value)
 		return func(d *Doc) bool { return of(d) == value }, value
 	}
 	parts := strings.Split(value, "*")
+	for i := range parts {
+		parts[i] = plainStars(parts[i])
+	}
 	return func(d *Doc) bool { return of(d) != "" && globs(parts, of(d)) }, ""
 }
 
@@ -124,10 +131,20 @@ func bound(w word, m Meaning) (func(*Doc) bool, lookup, error) {
 		return func(d *Doc) bool { return int64(d.At) >= since }, lookup{since: &since}, nil
 	}
 	if isDay(w.value) {
-		at = at.AddDate(0, 0, 1).Add(-time.Second)
+		at = nextDay(at).Add(-time.Second)
 	}
 	until := at.Unix()
 	return func(d *Doc) bool { return int64(d.At) <= until }, lookup{until: &until}, nil
+}
+
+// nextDay is the first moment of the day after. Where clocks are put forward at
+// midnight that is one o'clock.
+func nextDay(at time.Time) time.Time {
+	next := time.Date(at.Year(), at.Month(), at.Day()+1, 0, 0, 0, 0, at.Location())
+	for next.Day() == at.Day() {
+		next = next.Add(time.Hour)
+	}
+	return next
 }
 
 // isDay tells whether a date names a day and no time of it.
@@ -142,5 +159,5 @@ func isDay(text string) bool {
 
 // globGrams are those of a pattern's longest part.
 func globGrams(pattern string) Grams {
-	return gramsOf(Fold(slices.MaxFunc(strings.Split(pattern, "*"), func(a, b string) int { return len(a) - len(b) })))
+	return gramsOf(Fold(plainStars(slices.MaxFunc(strings.Split(pattern, "*"), func(a, b string) int { return len(a) - len(b) }))))
 }

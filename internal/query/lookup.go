@@ -41,42 +41,51 @@ func (q *Query) Lookup() Lookup {
 		case t.filter == "":
 			l.Grams = every(l.Grams, t.lookup.grams)
 		case q.isFirst(i):
-			l.group(q.alternatives(t.filter))
+			l.group(q.alternatives(t.group))
 		}
 	}
 	return l
 }
 
-// group adds the alternatives of one filter: all of them, or nothing where
-// one cannot be looked up.
+// group adds the alternatives of one group: all of them, or nothing where one
+// cannot be looked up. Of two groups of one filter, the second is left to the
+// matching.
 func (l *Lookup) group(group []term) {
-	first := group[0].lookup
+	one := group[0].lookup
 	switch {
-	case first.kind != "":
-		l.Kinds = values(group, func(t lookup) receipt.Kind { return t.kind })
-	case first.commit != "":
-		l.Commits = values(group, func(t lookup) receipt.Object { return t.commit })
-	case first.id != "":
-		l.IDs = values(group, func(t lookup) string { return t.id })
-	case first.digest != "":
-		l.Digests = values(group, func(t lookup) string { return t.digest })
-	case first.linked != "":
-		l.Linked = values(group, func(t lookup) string { return t.linked })
+	case one.kind != "":
+		l.Kinds = first(l.Kinds, values(group, func(t lookup) receipt.Kind { return t.kind }))
+	case one.commit != "":
+		l.Commits = first(l.Commits, values(group, func(t lookup) receipt.Object { return t.commit }))
+	case one.id != "":
+		l.IDs = first(l.IDs, values(group, func(t lookup) string { return t.id }))
+	case one.digest != "":
+		l.Digests = first(l.Digests, values(group, func(t lookup) string { return t.digest }))
+	case one.linked != "":
+		l.Linked = first(l.Linked, values(group, func(t lookup) string { return t.linked }))
 	case group[0].filter == "component":
-		l.Components = values(group, func(t lookup) string { return t.component })
+		l.Components = first(l.Components, values(group, func(t lookup) string { return t.component }))
 	case group[0].filter == "version":
-		l.Versions = values(group, func(t lookup) string { return t.version })
-	case first.since != nil:
+		l.Versions = first(l.Versions, values(group, func(t lookup) string { return t.version }))
+	case one.since != nil:
+		least := one.since
 		for _, t := range group {
-			if l.Since == nil || *t.lookup.since < *l.Since {
-				l.Since = t.lookup.since
+			if *t.lookup.since < *least {
+				least = t.lookup.since
 			}
 		}
-	case first.until != nil:
+		if l.Since == nil || *l.Since < *least {
+			l.Since = least
+		}
+	case one.until != nil:
+		most := one.until
 		for _, t := range group {
-			if l.Until == nil || *t.lookup.until > *l.Until {
-				l.Until = t.lookup.until
+			if *t.lookup.until > *most {
+				most = t.lookup.until
 			}
+		}
+		if l.Until == nil || *l.Until > *most {
+			l.Until = most
 		}
 	default:
 		list := make([]Grams, len(group))
@@ -85,6 +94,14 @@ func (l *Lookup) group(group []term) {
 		}
 		l.Grams = every(l.Grams, either(list...))
 	}
+}
+
+// first is the first list that says something.
+func first[T any](a, b []T) []T {
+	if len(a) > 0 {
+		return a
+	}
+	return b
 }
 
 // values are those of all alternatives; none where one has none.

@@ -37,9 +37,6 @@ func Parse(text string, m Meaning) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(words) > maxTerms {
-		return nil, fault.New(fault.BadQuery, "the query has %d terms, over the limit of %d", len(words), maxTerms).With("how", help)
-	}
 	q := new(Query)
 	for _, w := range words {
 		if err := q.add(w, m); err != nil {
@@ -49,9 +46,10 @@ func Parse(text string, m Meaning) (*Query, error) {
 	return q, nil
 }
 
-// Filter adds what a flag says: name is one of [Filters].
+// Filter adds what a flag says: name is one of [Filters]. Several of one name
+// are alternatives, and hold together with what the words say.
 func (q *Query) Filter(name, value string, m Meaning) error {
-	err := q.add(word{filter: name, value: value}, m)
+	err := q.add(word{filter: name, group: "--" + name, value: value}, m)
 	if fault.Has(err, fault.BadQuery) {
 		return fault.From(err).With("how", help)
 	}
@@ -68,6 +66,9 @@ func (q *Query) Regexp(text string) error {
 	if err != nil {
 		return fault.New(fault.BadRegexp, "%.80q is not a regular expression", text).Because(err)
 	}
+	if len(q.terms) >= maxTerms {
+		return tooMany()
+	}
 	q.terms = append(q.terms, term{
 		match:  func(d *Doc) bool { return slices.ContainsFunc(d.Texts, re.MatchString) },
 		lookup: lookup{grams: regexpGrams(text)},
@@ -75,7 +76,14 @@ func (q *Query) Regexp(text string) error {
 	return nil
 }
 
+func tooMany() error {
+	return fault.New(fault.BadQuery, "the query has more than %d terms", maxTerms).With("how", help)
+}
+
 func (q *Query) add(w word, m Meaning) error {
+	if len(q.terms) >= maxTerms {
+		return tooMany()
+	}
 	t, err := w.term(m)
 	if err != nil {
 		return err
@@ -90,8 +98,9 @@ type word struct {
 	at     int // its first character, counted in runes
 	not    bool
 	filter string // "" for text
-	value  string
-	valued int // the first character of the value
+	group  string // of terms that are alternatives; that of the filter itself unless said
+	value  string // in which a star that was quoted or escaped is [literalStar]
+	valued int    // the first character of the value
 }
 
 // split takes a query apart: white space between terms, a leading - negates,
@@ -147,7 +156,9 @@ func (s *scanner) word() (word, error) {
 		}
 		s.at++
 	}
-	w.value = value.String()
+	if w.value = value.String(); w.filter == "" {
+		w.value = plainStars(w.value)
+	}
 	if w.value == "" {
 		return w, point(string(s.text), w, empty(w))
 	}
@@ -169,7 +180,7 @@ func (s *scanner) literal() (string, error) {
 		if s.at > len(s.text) {
 			return "", point(string(s.text), word{at: open, valued: open}, fault.New(fault.BadQuery, "the backslash is followed by nothing"))
 		}
-		return string(s.text[open+1]), nil
+		return starred(s.text[open+1]), nil
 	}
 	var part strings.Builder
 	for s.at++; s.at < len(s.text); s.at++ {
@@ -180,10 +191,23 @@ func (s *scanner) literal() (string, error) {
 		case s.text[s.at] == '\\' && s.at+1 < len(s.text):
 			s.at++
 		}
-		part.WriteRune(s.text[s.at])
+		part.WriteString(starred(s.text[s.at]))
 	}
 	return "", point(string(s.text), word{at: open, valued: open}, fault.New(fault.BadQuery, "the quote is not closed"))
 }
+
+// literalStar stands for a star that was quoted or escaped, and matches
+// itself. No argument of a command can have it.
+const literalStar = "\x00"
+
+func starred(r rune) string {
+	if r == '*' {
+		return literalStar
+	}
+	return string(r)
+}
+
+func plainStars(s string) string { return strings.ReplaceAll(s, literalStar, "*") }
 
 // help is where the language is explained.
 const help = "see what is possible:\ngit remembrancer help query"

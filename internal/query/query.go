@@ -23,7 +23,7 @@ type Query struct {
 // LinkingTo means the receipts that link to one.
 func LinkingTo(id receipt.ID) *Query {
 	return &Query{terms: []term{{
-		filter: "linking to",
+		filter: "linking to", group: "linking to",
 		match:  func(d *Doc) bool { return slices.Contains(d.Links, id) },
 		lookup: lookup{linked: id.String()},
 	}}}
@@ -33,6 +33,7 @@ func LinkingTo(id receipt.ID) *Query {
 // are alternatives; everything else must hold together.
 type term struct {
 	filter string // its name, "" for text
+	group  string // terms of one group that are not negated are alternatives
 	not    bool
 	match  func(d *Doc) bool
 	lookup lookup
@@ -46,18 +47,18 @@ func (q *Query) Matches(d *Doc) bool {
 			return false
 		case !t.not && t.filter == "" && !t.match(d):
 			return false
-		case !t.not && t.filter != "" && q.isFirst(i) && !slices.ContainsFunc(q.alternatives(t.filter), func(a term) bool { return a.match(d) }):
+		case !t.not && t.filter != "" && q.isFirst(i) && !slices.ContainsFunc(q.alternatives(t.group), func(a term) bool { return a.match(d) }):
 			return false
 		}
 	}
 	return true
 }
 
-// alternatives are the terms of a filter that are not negated.
-func (q *Query) alternatives(filter string) []term {
+// alternatives are the terms of a group that are not negated.
+func (q *Query) alternatives(group string) []term {
 	var list []term
 	for _, t := range q.terms {
-		if t.filter == filter && !t.not {
+		if t.group == group && !t.not {
 			list = append(list, t)
 		}
 	}
@@ -66,7 +67,7 @@ func (q *Query) alternatives(filter string) []term {
 
 // isFirst tells whether no alternative of the term stands before it.
 func (q *Query) isFirst(i int) bool {
-	return !slices.ContainsFunc(q.terms[:i], func(t term) bool { return t.filter == q.terms[i].filter && !t.not })
+	return !slices.ContainsFunc(q.terms[:i], func(t term) bool { return t.group == q.terms[i].group && !t.not })
 }
 
 // Fold makes two spellings that differ in case only equal: every rune becomes

@@ -51,6 +51,7 @@ func TestMatches(t *testing.T) {
 		// filters
 		"kind:release": true, "KIND:release": true, "kind:deploy": false, "kind:deploy kind:release": true, "-kind:deploy": true, "-kind:release": false,
 		"component:Billing/api": true, "component:billing/api": false, "component:Billing/*": true, "component:*": true, "component:B*g/*i": true, "component:*x*": false, "component:Billing/apiapi*": false,
+		`component:"Billing/*"`: false, `component:Billing/\*`: false, `"v1*"`: false,
 		"version:v1": false, "version:v1*": true, "ref:refs/tags/v1.2": true, "ref:*v1.2": true, "ref:v1.2": false,
 		"label:env": true, "label:env=prod": true, "label:env=pro": false, "label:en": false, `label:"tier=a b"`: true, `label:tier=a b`: false, "-label:env=staging": true, "-label:env": false,
 		"commit:HEAD": true, "id:abcd": true, "id:abce": false, "sha256:e3b0c442": true, "sha256:1111": false, "signer:x": false,
@@ -65,6 +66,65 @@ func TestMatches(t *testing.T) {
 		if got := q.Matches(sample()); got != want {
 			t.Errorf("%s matches: %v", text, got)
 		}
+	}
+}
+
+func TestFlagsNarrow(t *testing.T) {
+	for _, c := range []struct {
+		words string
+		flags [][2]string
+		want  bool
+	}{
+		{"kind:release", [][2]string{{"kind", "deploy"}}, false},
+		{"", [][2]string{{"kind", "deploy"}, {"kind", "release"}}, true},
+		{"since:2020-01-01", [][2]string{{"since", "2026-11-23"}}, false},
+		{"since:2026-11-23", [][2]string{{"since", "2020-01-01"}}, false},
+		{"component:x", [][2]string{{"component", "Billing/api"}}, false},
+	} {
+		q, err := Parse(c.words, meaning)
+		for _, f := range c.flags {
+			if err == nil {
+				err = q.Filter(f[0], f[1], meaning)
+			}
+		}
+		if err != nil || q.Matches(sample()) != c.want {
+			t.Errorf("%s %v: %v, want %v", c.words, c.flags, err, c.want)
+		}
+	}
+	q := new(Query)
+	var err error
+	for range maxTerms + 1 {
+		err = q.Filter("component", "x", meaning)
+	}
+	if !fault.Has(err, fault.BadQuery) {
+		t.Errorf("any number of flags: %v", err)
+	}
+}
+
+// Where clocks are put forward at midnight a day begins at one o'clock.
+func TestADayWithoutMidnight(t *testing.T) {
+	zone, err := time.LoadLocation("America/Sao_Paulo")
+	if err != nil {
+		t.Skip(err)
+	}
+	m := meaning
+	m.Now = time.Date(2018, 11, 4, 12, 0, 0, 0, zone)
+	m.Date = func(string, time.Time) (time.Time, error) { return time.Date(2018, 11, 4, 1, 0, 0, 0, zone), nil }
+	q, err := Parse("since:2018-11-04 until:2018-11-04", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[time.Time]bool{
+		time.Date(2018, 11, 3, 23, 59, 59, 0, zone): false, time.Date(2018, 11, 4, 1, 0, 0, 0, zone): true,
+		time.Date(2018, 11, 4, 23, 59, 59, 0, zone): true, time.Date(2018, 11, 5, 0, 0, 0, 0, zone): false,
+	} {
+		if q.Matches(&Doc{At: receipt.TimeOf(at)}) != want {
+			t.Errorf("%v: want %v", at, want)
+		}
+	}
+	before := nextDay(time.Date(2018, 11, 3, 0, 0, 0, 0, zone))
+	if !before.Equal(time.Date(2018, 11, 4, 1, 0, 0, 0, zone)) {
+		t.Errorf("the day after 3 November begins at %v", before)
 	}
 }
 

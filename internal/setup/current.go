@@ -30,6 +30,7 @@ const (
 	Same      = ""          // nothing to take: equal, ahead, or nothing was fetched
 	Advanced  = "advanced"  // what was fetched is taken
 	Diverged  = "diverged"  // both have what the other has not
+	Cut       = "cut"       // the history is cut, so that it cannot be said
 	Withstood = "withstood" // what was fetched does not hold, or cannot be taken
 )
 
@@ -49,8 +50,12 @@ func Advance(ctx context.Context, q Request) (how string, err error) {
 	if ahead, err := q.Repo.IsAncestor(ctx, there, here); err != nil || ahead {
 		return Same, err
 	}
-	if behind, err := q.Repo.IsAncestor(ctx, here, there); err != nil || !behind {
+	behind, err := q.Repo.IsAncestor(ctx, here, there)
+	switch {
+	case err != nil || !behind && !q.Repo.Shallow:
 		return Diverged, err
+	case !behind:
+		return Cut, nil
 	}
 	if err := q.judgeGrowth(ctx, here, there); err != nil {
 		return Withstood, err
