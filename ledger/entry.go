@@ -84,6 +84,12 @@ func (e *Entry) BelongsTo(genesis receipt.ID) *Problem {
 	return nil
 }
 
+// Holds tells whether the entry is without [Entry.Problems] and belongs to the
+// ledger that genesis began. Its files are not read.
+func (e *Entry) Holds(genesis receipt.ID) bool {
+	return len(e.Problems()) == 0 && e.BelongsTo(genesis) == nil
+}
+
 // FileProblems reads the files of the entry and says what is wrong with them:
 // steps limits and files. It reads no further than the limits. An error is one
 // that ends the reading, such as an interruption.

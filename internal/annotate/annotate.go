@@ -105,7 +105,7 @@ func newAdder(ctx context.Context, repo *gitrepo.Repo, l *ledger.Ledger, set *no
 
 func (a *adder) entry(e *ledger.Entry) error {
 	a.step()
-	if len(e.Problems()) > 0 || e.BelongsTo(a.genesis.ID) != nil {
+	if !e.Holds(a.genesis.ID) {
 		a.bad = true
 		return nil
 	}

@@ -38,7 +38,7 @@ func (s *scratch) configure(text string) {
 func TestConfigReadsAllItsSources(t *testing.T) {
 	t.Parallel()
 	s := newScratch(t).with("GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=vaultmesh.last", "GIT_CONFIG_VALUE_0=environment")
-	s.file("../home/.gitconfig", "[vaultmesh]\n\tglobal = yes\n\tlast = global\n[include]\n\tpath = more\n[includeIf \"gitdir:**/work/\"]\n\tpath = here\n")
+	s.file("../home/.gitconfig", "[vaultmesh]\n\tglobal = yes\n\tlast = global\n[include]\n\tpath = more\n[includeIf \"gitdir:**/place/\"]\n\tpath = here\n")
 	s.file("../home/more", "[vaultmesh]\n\tincluded = yes\n")
 	s.file("../home/here", "[vaultmesh]\n\tconditional = yes\n")
 	s.configure("[VaultMesh]\n\tAutoPush\n\tLast = local\n[vaultmesh \"TSA.Free\"]\n\turl = https://example.com\n" +

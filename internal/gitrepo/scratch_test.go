@@ -35,7 +35,7 @@ func emptyScratch(t *testing.T) *scratch {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scratch{t: t, dir: filepath.Join(root, "work")}
+	s := &scratch{t: t, dir: filepath.Join(root, "place")}
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(root, "home"), "TZ=UTC",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CEILING_DIRECTORIES=" + root,

@@ -235,7 +235,7 @@ func grow(ctx context.Context, l *ledger.Ledger, tx *sql.Tx, head string, want k
 	grown, err := l.Grown(ctx, earlier, ledger.Visitor{
 		Entry: func(e *ledger.Entry) error {
 			o.Progress()
-			if !holds(e, want.genesis) {
+			if !e.Holds(want.genesis) {
 				return errNotClean
 			}
 			r, err := rowOf(ctx, l, e)

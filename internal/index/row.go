@@ -45,7 +45,7 @@ func (r *Row) Path() string { return ledger.Path(r.Doc.ID, r.Recorded) }
 func Each(ctx context.Context, l *ledger.Ledger, genesis receipt.ID, each func(*Row) error) (skipped int, err error) {
 	err = l.Walk(ctx, ledger.Visitor{
 		Entry: func(e *ledger.Entry) error {
-			if !holds(e, genesis) {
+			if !e.Holds(genesis) {
 				skipped++
 				return nil
 			}
@@ -64,9 +64,4 @@ func Each(ctx context.Context, l *ledger.Ledger, genesis receipt.ID, each func(*
 		},
 	})
 	return skipped, err
-}
-
-// holds tells whether an entry holds by itself and belongs to the ledger.
-func holds(e *ledger.Entry, genesis receipt.ID) bool {
-	return len(e.Problems()) == 0 && e.BelongsTo(genesis) == nil
 }

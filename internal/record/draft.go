@@ -142,7 +142,7 @@ func (d *draft) known(ctx context.Context, p Place, l *ledger.Ledger, q Request)
 	var found *ledger.Entry
 	err := l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
 		p.Working()
-		if found != nil || len(e.Problems()) > 0 || e.BelongsTo(d.receipt.Ledger) != nil || !d.sameAs(e.Receipt) {
+		if found != nil || !e.Holds(d.receipt.Ledger) || !d.sameAs(e.Receipt) {
 			return nil
 		}
 		problems, err := e.FileProblems(ctx, l)
