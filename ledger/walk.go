@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -51,24 +52,32 @@ func (l *Ledger) Walk(ctx context.Context, v Visitor) error {
 }
 
 // The most fans whose folders are held in memory at once, and how many folders
-// are enough of them: a hostile fan may have a hundred thousand.
+// are enough of them: a hostile fan may have tens of thousands.
 const (
-	maxFans    = 64
+	maxFans    = 1 << 10
 	maxFolders = 1 << 16
 )
+
+// errEnough ends the reading of fans early.
+var errEnough = errors.New("ledger: enough folders at once")
 
 // someFolders lists the folders of the next fans, and says how many fans
 // those were.
 func (w *walk) someFolders(ctx context.Context, fans []node) (read int, folders []node, err error) {
-	for read < len(fans) && read < maxFans && len(folders) < maxFolders {
-		next := fans[read:min(read+8, len(fans))]
-		more, err := w.below(ctx, levelFan, next, nil)
-		if err != nil {
-			return 0, nil, err
+	next := fans[:min(len(fans), maxFans)]
+	read = len(next)
+	err = w.readTrees(ctx, levelFan, next, func(fan node, entries []gitrepo.TreeEntry, wrong []misplaced) error {
+		below, err := w.children(levelFan, fan, entries, wrong, nil)
+		folders = append(folders, below...)
+		if err == nil && len(folders) >= maxFolders {
+			read, err = slices.Index(next, fan)+1, errEnough
 		}
-		read, folders = read+len(next), append(folders, more...)
+		return err
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	return read, folders, nil
+	return read, folders, err
 }
 
 // Find returns the entries whose id begins with a prefix of at least 4 hex
@@ -237,26 +246,34 @@ func (w *walk) days(ctx context.Context) ([]node, error) {
 func (w *walk) below(ctx context.Context, level int, trees []node, keep func(name string) bool) ([]node, error) {
 	var found []node
 	err := w.readTrees(ctx, level, trees, func(n node, entries []gitrepo.TreeEntry, wrong []misplaced) error {
-		for _, m := range wrong {
-			if err := w.malformed(n.path, m); err != nil {
-				return err
-			}
-		}
-		for _, e := range entries {
-			if keep != nil && !keep(e.Name) {
-				continue
-			}
-			if level < levelFan && !w.once(e.ID) {
-				if err := w.malformed(n.path, misplaced{badTree(join(n.path, e.Name), "is the same folder as another"), true}); err != nil {
-					return err
-				}
-				continue
-			}
-			found = append(found, node{join(n.path, e.Name), e.ID})
-		}
-		return nil
+		nodes, err := w.children(level, n, entries, wrong, keep)
+		found = append(found, nodes...)
+		return err
 	})
 	return found, err
+}
+
+// children are the nodes in one tree.
+func (w *walk) children(level int, n node, entries []gitrepo.TreeEntry, wrong []misplaced, keep func(name string) bool) ([]node, error) {
+	for _, m := range wrong {
+		if err := w.malformed(n.path, m); err != nil {
+			return nil, err
+		}
+	}
+	var found []node
+	for _, e := range entries {
+		if keep != nil && !keep(e.Name) {
+			continue
+		}
+		if level < levelFan && !w.once(e.ID) {
+			if err := w.malformed(n.path, misplaced{badTree(join(n.path, e.Name), "is the same folder as another"), true}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		found = append(found, node{join(n.path, e.Name), e.ID})
+	}
+	return found, nil
 }
 
 // once tells whether a folder is met for the first time. Paths follow from

@@ -14,18 +14,23 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
-// catFile is one `git cat-file --batch` that answers many questions.
+// catFile is one `git cat-file` that answers many questions.
 type catFile struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Reader
 	stderr *tail
+
+	// commands tells that it takes commands, from git 2.36 on, and answers
+	// when it is told to or has much to say. One that is asked by bare names
+	// answers each at once, which costs a system call or two an object.
+	commands bool
 }
 
-func (g git) startCatFile() (*catFile, error) {
+func (g git) startCatFile(options ...string) (*catFile, error) {
 	// The process outlives the calls that use it, so it hangs on no context:
 	// stop ends it, and it ends by itself when its input is closed.
-	cmd := g.parsed(context.Background(), "cat-file", "--batch")
+	cmd := g.parsed(context.Background(), append([]string{"cat-file"}, options...)...)
 	stderr := new(tail)
 	cmd.Stderr = stderr
 	in, err := cmd.StdinPipe()
@@ -40,6 +45,32 @@ func (g git) startCatFile() (*catFile, error) {
 		return nil, g.judge(context.Background(), cmd, err, "")
 	}
 	return &catFile{cmd: cmd, in: in, out: bufio.NewReaderSize(out, 64<<10), stderr: stderr}, nil
+}
+
+// understands tells whether the process takes commands: an older git ends at
+// once over the option. No object is called ".".
+func (c *catFile) understands() bool {
+	if _, err := io.WriteString(c.in, "info .\nflush\n"); err != nil {
+		return false
+	}
+	_, err := c.out.ReadString('\n')
+	return err == nil
+}
+
+// ask writes questions to the process. The error is one of its pipe: it is gone.
+func ask[Name ~string](c *catFile, names ...Name) error {
+	before, after := "", ""
+	if c.commands {
+		before, after = "contents ", "flush\n"
+	}
+	w := bufio.NewWriterSize(c.in, 32<<10)
+	for _, name := range names {
+		w.WriteString(before)
+		w.WriteString(string(name))
+		w.WriteByte('\n')
+	}
+	w.WriteString(after)
+	return w.Flush()
 }
 
 // stop ends the process, whatever it is in the middle of.
@@ -60,7 +91,7 @@ func (r *Repo) Read(ctx context.Context, id OID, limit int64) (Object, error) {
 // resolve returns the object that a person's words mean. Words that mean more
 // than one object are a fault Ambiguous (VM103).
 func (r *Repo) resolve(ctx context.Context, revision string, limit int64) (Object, error) {
-	if strings.ContainsAny(revision, "\n\x00") {
+	if revision == "" || strings.ContainsAny(revision, "\n\x00") {
 		return Object{}, missing(revision)
 	}
 	return r.ask(ctx, revision, limit)
@@ -71,7 +102,7 @@ func (r *Repo) ask(ctx context.Context, name string, limit int64) (Object, error
 		return Object{}, err
 	}
 	defer r.endWith(ctx)()
-	if _, err := io.WriteString(r.objects.in, name+"\n"); err != nil {
+	if err := ask(r.objects, name); err != nil {
 		return Object{}, r.readerDied(ctx, name)
 	}
 	return r.answer(ctx, name, limit)
@@ -122,16 +153,10 @@ func (r *Repo) readRun(ctx context.Context, ids []OID, limit int64, each func(i 
 	}
 	defer r.endWith(ctx)()
 	asked := make(chan struct{})
-	go func(in io.Writer) {
+	go func(c *catFile) {
 		defer close(asked)
-		w := bufio.NewWriterSize(in, 32<<10)
-		for _, id := range ids {
-			if _, err := w.WriteString(string(id) + "\n"); err != nil {
-				return // the process is gone; the reading side says why
-			}
-		}
-		w.Flush()
-	}(r.objects.in)
+		ask(c, ids...) // when the process is gone, the reading side says why
+	}(r.objects)
 	defer func() { <-asked }()
 	for i, id := range ids {
 		o, err := r.answer(ctx, string(id), limit)
@@ -160,8 +185,20 @@ func (r *Repo) ensureReader(ctx context.Context) error {
 	if r.objects != nil {
 		return nil
 	}
-	c, err := r.git.startCatFile()
+	c, err := r.git.startCatFile("--batch-command", "--buffer")
+	if err != nil {
+		return err
+	}
 	r.objects = c
+	calledOff := r.endWith(ctx)
+	c.commands = c.understands()
+	calledOff()
+	if !c.commands {
+		r.Close()
+		if r.objects, err = r.git.startCatFile("--batch"); err != nil {
+			r.objects = nil
+		}
+	}
 	return err
 }
 

@@ -109,3 +109,19 @@ func TestDamageNamesGitsReason(t *testing.T) {
 		t.Errorf("the causes are %q", causes)
 	}
 }
+
+// Git before 2.36 has no commands for cat-file; it is asked by bare names, and
+// everything else is as with a newer one.
+func TestAGitWithoutCommandsIsAStoreToo(t *testing.T) {
+	asked := filepath.Join(t.TempDir(), "asked")
+	wrapGit(t, `case " $* " in
+*" --batch-command "*) echo "error: unknown option" >&2; exit 129;;
+*" cat-file --batch "*) echo "$*" >>'`+asked+`';;
+esac`)
+	t.Run("store", func(t *testing.T) {
+		testStore(t, "sha1", func(_ *testing.T, s *scratch) Store { return s.open() })
+	})
+	if _, err := os.Stat(asked); err != nil {
+		t.Errorf("nothing was asked by names: %v", err)
+	}
+}

@@ -97,6 +97,26 @@ func (s *scratch) git(args ...string) string {
 	return strings.TrimSpace(string(s.pipe("", args...)))
 }
 
+// wrapGit has a shell run lines before git does, for the rest of the test. The
+// PATH that counts is that of the process, so the test cannot be parallel.
+func wrapGit(t *testing.T, lines string) {
+	t.Helper()
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell here")
+	}
+	real, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	script := "#!" + sh + "\n" + lines + "\nexec '" + real + "' \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "git"), []byte(script), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
 // file writes a file of the work tree.
 func (s *scratch) file(name, content string) {
 	s.t.Helper()

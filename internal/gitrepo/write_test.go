@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -117,32 +116,18 @@ func TestOneCallIsOneFlush(t *testing.T) {
 }
 
 // Git is run under a limit to the size of files, which fails a write in the
-// same way as a disk does that is full. The PATH that counts is that of the
-// process, so this test is not parallel.
+// same way as a disk does that is full.
 func TestAFullDiskLeavesNothing(t *testing.T) {
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no shell here")
-	}
 	s := newScratch(t)
 	r := s.open()
-	real, err := exec.LookPath("git")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin := t.TempDir()
-	script := "#!" + sh + "\ntrap '' XFSZ\nulimit -f 64\nexec '" + real + "' \"$@\"\n"
-	if err := os.WriteFile(filepath.Join(bin, "git"), []byte(script), 0o777); err != nil {
-		t.Fatal(err)
-	}
+	wrapGit(t, "trap '' XFSZ\nulimit -f 64\n")
 	small, large := blobs("sha1", 1)[0], NewObject("sha1", TypeBlob, noise(1, 500_000))
-	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	mustWrite(t, r, small)
 	wantFault(t, r.Write(context.Background(), []Object{large}), fault.DiskFull)
 	if left := s.leftovers(); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
-	_, err = r.Read(context.Background(), large.ID, roomy)
+	_, err := r.Read(context.Background(), large.ID, roomy)
 	wantFault(t, err, fault.ObjectMissing)
 	wantObject(t, r, small)
 }

@@ -282,8 +282,13 @@ func newWriter(ctx context.Context, tx *sql.Tx) (*writer, error) {
 }
 
 func (w *writer) all(ctx context.Context, rows <-chan *Row) error {
+	// A context that can end costs the driver a goroutine a statement.
+	unending := context.WithoutCancel(ctx)
 	for r := range rows {
-		if err := w.insert(ctx, r); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.insert(unending, r); err != nil {
 			return err
 		}
 	}
