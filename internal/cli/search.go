@@ -28,7 +28,7 @@ type selection struct {
 // query reads the words of a query, in the open repository, and adds what the
 // flags say.
 func (s selection) query(a *app, text string) (*query.Query, error) {
-	m := query.Meaning{Now: a.env.Now(), Date: a.date, Commit: a.commit}
+	m := query.Meaning{Date: a.date, Commit: a.commit}
 	q, err := query.Parse(text, m)
 	if err != nil {
 		return nil, err
@@ -139,7 +139,8 @@ func (a *app) commit(revision string) (receipt.Object, error) {
 	return receipt.Object(a.repo.Algorithm() + ":" + string(id)), err
 }
 
-// date reads a date of a query or a flag.
-func (a *app) date(text string, now time.Time) (time.Time, error) {
-	return a.repo.ParseDate(a.ctx, text, now)
+// date reads a date of a query or a flag: its first and its last second.
+func (a *app) date(text string) (from, to time.Time, err error) {
+	span, err := a.repo.ParseDate(a.ctx, text, a.env.Now())
+	return span.From, span.To, err
 }

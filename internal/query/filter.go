@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -119,42 +118,18 @@ func hexPrefix(value string, of func(*Doc) []receipt.Digest) (func(*Doc) bool, e
 	}, nil
 }
 
-// bound is since or until, of which both ends belong to what is meant: the
-// end of a bare day is its last second.
+// bound is since or until, of which both ends belong to what is meant.
 func bound(w word, m Meaning) (func(*Doc) bool, lookup, error) {
-	at, err := m.Date(w.value, m.Now)
+	from, to, err := m.Date(w.value)
 	if err != nil {
 		return nil, lookup{}, err
 	}
 	if w.filter == "since" {
-		since := at.Unix()
+		since := from.Unix()
 		return func(d *Doc) bool { return int64(d.At) >= since }, lookup{since: &since}, nil
 	}
-	if isDay(w.value) {
-		at = nextDay(at).Add(-time.Second)
-	}
-	until := at.Unix()
+	until := to.Unix()
 	return func(d *Doc) bool { return int64(d.At) <= until }, lookup{until: &until}, nil
-}
-
-// nextDay is the first moment of the day after. Where clocks are put forward at
-// midnight that is one o'clock.
-func nextDay(at time.Time) time.Time {
-	next := time.Date(at.Year(), at.Month(), at.Day()+1, 0, 0, 0, 0, at.Location())
-	for next.Day() == at.Day() {
-		next = next.Add(time.Hour)
-	}
-	return next
-}
-
-// isDay tells whether a date names a day and no time of it.
-func isDay(text string) bool {
-	for _, layout := range []string{time.DateOnly, "2006/01/02", "2 Jan 2006"} {
-		if _, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // globGrams are those of a pattern's longest part.

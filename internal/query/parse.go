@@ -15,8 +15,7 @@ import (
 
 // Meaning gives words their meaning that have it only in a place and time.
 type Meaning struct {
-	Now    time.Time
-	Date   func(text string, now time.Time) (time.Time, error)
+	Date   func(text string) (from, to time.Time, err error) // the first and the last second
 	Commit func(revision string) (receipt.Object, error)
 }
 

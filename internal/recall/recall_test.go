@@ -92,10 +92,10 @@ func (m *memory) some(n int) []*receipt.Receipt {
 }
 
 var meaning = query.Meaning{
-	Date: func(text string, _ time.Time) (time.Time, error) {
+	Date: func(text string) (from, to time.Time, err error) {
 		var seconds int64
-		_, err := fmt.Sscan(text, &seconds)
-		return time.Unix(seconds, 0), err
+		_, err = fmt.Sscan(text, &seconds)
+		return time.Unix(seconds, 0), time.Unix(seconds, 0), err
 	},
 	Commit: func(revision string) (receipt.Object, error) {
 		return receipt.Object("sha1:" + strings.Repeat(revision, 40)), nil

@@ -208,7 +208,7 @@ func (d *draft) when(ctx context.Context, p Place, q Request) error {
 	if err != nil {
 		return err
 	}
-	t := receipt.TimeOf(at)
+	t := receipt.TimeOf(at.From)
 	d.receipt.OccurredAt = &t
 	return nil
 }

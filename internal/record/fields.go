@@ -26,7 +26,7 @@ func (d *draft) body(ctx context.Context, p Place, q Request) error {
 			if err != nil {
 				return err
 			}
-			t := receipt.TimeOf(at)
+			t := receipt.TimeOf(at.From)
 			*times[name] = &t
 		default:
 			return fault.New(fault.BadOperand, "a %s has no field %.40q%s", q.Kind, name, haveFields(texts, times))
