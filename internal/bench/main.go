@@ -33,10 +33,11 @@ func main() {
 	}
 }
 
-// row is one comparison: our command and the peer's.
+// row is one comparison: our command and those of peers.
 type row struct {
-	name       string
-	ours, peer []string
+	name  string
+	ours  []string
+	peers [][]string
 }
 
 func bench(receipts, runs int, only *regexp.Regexp) error {
@@ -45,32 +46,39 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	b := &setting{work: work, repo: filepath.Join(work, "repo")}
+	b := &setting{work: work, repo: filepath.Join(work, "repo"), export: filepath.Join(work, "receipts.jsonl")}
 	if err := b.prepare(receipts); err != nil {
 		return err
 	}
 	fmt.Printf("%d receipts, packed; medians of %d cold processes, %s/%s, %d cores\n\n", receipts, runs, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	fmt.Printf("%-28s %10s  %-34s %10s %8s\n", "ours", "ms", "beside it", "ms", "ratio")
+	fmt.Printf("%-24s %9s %6s  %-44s %9s %8s\n", "ours", "ms", "MB", "beside it", "ms", "ratio")
 	const ref = ledger.DefaultRef
-	log := func(text string) []string { return []string{"git", "log", "--grep=" + text, ref} }
-	grep := func(text string) []string { return []string{"git", "grep", "-l", "-E", text, ref} }
+	git := func(args ...string) [][]string { return [][]string{append([]string{"git"}, args...)} }
+	log := func(args ...string) [][]string { return git(append(append([]string{"log"}, args...), ref)...) }
+	grep := func(text string, options ...string) [][]string {
+		peers := append(git("grep", "-l", "-E", text, ref), log("--grep="+text)...)
+		if _, err := exec.LookPath("rg"); err == nil {
+			peers = append(peers, append(append([]string{"rg"}, options...), text, b.export))
+		}
+		return peers
+	}
 	if err := errors.Join(b.firstIndex(), b.afterAppend(runs)); err != nil {
 		return err
 	}
 	for _, r := range []row{
-		{"version", b.ours("--version"), []string{"git", "version"}},
-		{"record", b.ours("record", "--component", "api", "--version", "v{n}", "--note", "bench"), []string{"git", "commit", "-q", "--allow-empty", "-m", "bench {n}"}},
-		{"show, by id", b.remembers("show", b.id), []string{"git", "show", ref}},
-		{"query, by id", b.remembers("query", "id:"+b.id[:12]), []string{"git", "rev-parse", ref + "^{tree}"}},
-		{"query, component, 20", b.remembers("query", "component:billing", "--limit", "20"), log("billing")},
+		{"version", b.ours("--version"), git("version")},
+		{"record", b.ours("record", "--component", "api", "--version", "v{n}", "--note", "bench"), git("commit", "-q", "--allow-empty", "-m", "bench {n}")},
+		{"show, by id", b.remembers("show", b.id), git("show", ref)},
+		{"query, by id", b.remembers("query", "id:"+b.id[:12]), git("rev-parse", ref+"^{tree}")},
+		{"query, component, 20", b.remembers("query", "component:billing", "--limit", "20"), log("--grep=billing", "-20")},
 		{"query, rare text", b.remembers("query", "needle"), grep("needle")},
-		{"query, common text, 20", b.remembers("query", "rollout", "--limit", "20"), grep("rollout")},
+		{"query, common text, 20", b.remembers("query", "rollout", "--limit", "20"), grep("rollout", "-m", "20")},
 		{"query, regex, literal", b.remembers("query", "--regex", "need(le|ful)"), grep("need(le|ful)")},
-		{"query, regex, none, 20", b.remembers("query", "--regex", "v[0-9]+[.]7", "--limit", "20"), grep("v[0-9]+[.]7")},
-		{"query, newest 20", b.remembers("query", "--limit", "20"), []string{"git", "log", "-20", ref}},
-		{"list releases, 20", b.remembers("list", "releases", "--limit", "20"), []string{"git", "log", "-20", ref}},
-		{"timeline, a month", b.remembers("timeline", "--since", "2026-10-01", "--until", "2026-10-31", "--limit", "1000"), []string{"git", "log", "--since=2026-10-01", ref}},
-		{"verify --all", b.ours("verify", "--all"), []string{"git", "fsck", "--full"}},
+		{"query, regex, none, 20", b.remembers("query", "--regex", "v[0-9]+[.]7", "--limit", "20"), grep("v[0-9]+[.]7", "-m", "20")},
+		{"query, newest 20", b.remembers("query", "--limit", "20"), log("-20")},
+		{"list releases, 20", b.remembers("list", "releases", "--limit", "20"), log("-20")},
+		{"timeline, a month", b.remembers("timeline", "--since", "2026-10-01", "--until", "2026-10-31", "--limit", "1000"), log("--since=2026-10-01")},
+		{"verify --all", b.ours("verify", "--all"), git("fsck", "--full")},
 	} {
 		if !only.MatchString(r.name) {
 			continue
@@ -84,7 +92,7 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 
 // firstIndex times the index from nothing, once.
 func (b *setting) firstIndex() error {
-	took, err := b.time(b.remembers("query", "needle"), 0)
+	took, peak, err := b.time(b.remembers("query", "needle"), 0)
 	if err != nil {
 		return err
 	}
@@ -96,7 +104,7 @@ func (b *setting) firstIndex() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-28s %10.1f  once, %d MB\n", "first index", ms(took), info.Size()>>20)
+	fmt.Printf("%-24s %9.1f %6d  once; it has %d MB\n", "first index", ms(took), peak, info.Size()>>20)
 	return nil
 }
 
@@ -105,22 +113,23 @@ func (b *setting) firstIndex() error {
 func (b *setting) afterAppend(runs int) error {
 	var took []time.Duration
 	for n := range runs {
-		if _, err := b.time(b.ours("record", "--component", "api", "--version", "after-{n}"), n); err != nil {
+		if _, _, err := b.time(b.ours("record", "--component", "api", "--version", "after-{n}"), n); err != nil {
 			return err
 		}
-		one, err := b.time(b.remembers("query", "after", "--limit", "1"), n)
+		one, _, err := b.time(b.remembers("query", "after", "--limit", "1"), n)
 		if err != nil {
 			return err
 		}
 		took = append(took, one)
 	}
-	fmt.Printf("%-28s %10.1f\n", "query after an append", ms(median(took)))
+	fmt.Printf("%-24s %9.1f\n", "query after an append", ms(median(took)))
 	return nil
 }
 
 // setting is the repository that is measured in.
 type setting struct {
 	work, repo string
+	export     string // a file of all receipts, one a line, for peers that search files
 	id         string // a receipt's
 	env        []string
 }
@@ -165,23 +174,27 @@ func (b *setting) fill(receipts int) error {
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(stream, 1<<20)
-	if err := b.write(w, receipts); err != nil {
+	file, err := os.Create(b.export)
+	if err != nil {
 		return err
 	}
-	if err := errors.Join(w.Flush(), stream.Close()); err != nil {
+	w, export := bufio.NewWriterSize(stream, 1<<20), bufio.NewWriterSize(file, 1<<20)
+	if err := b.write(w, export, receipts); err != nil {
+		return err
+	}
+	if err := errors.Join(w.Flush(), stream.Close(), export.Flush(), file.Close()); err != nil {
 		return err
 	}
 	return cmd.Wait()
 }
 
-// write writes receipts as git fast-import reads them.
-func (b *setting) write(w io.Writer, receipts int) error {
+// write writes receipts as git fast-import reads them, and one a line.
+func (b *setting) write(w, export io.Writer, receipts int) error {
 	const commit = "commit " + ledger.DefaultRef + "\ncommitter Bench <bench@example.com> 1795356300 +0000\ndata 10\nvaultmesh\n\n"
 	begin := &receipt.Receipt{Kind: receipt.KindGenesis, RecordedAt: began, Recorder: receipt.Person{Name: "Bench", Email: "bench@example.com"},
 		Genesis: &receipt.Genesis{Name: "bench", Nonce: strings.Repeat("0", 32)}}
 	fmt.Fprint(w, commit+"M 100644 inline VERSION\ndata 19\nvaultmesh ledger 1\n\n")
-	genesis, err := put(w, begin)
+	genesis, err := put(w, export, begin)
 	if err != nil {
 		return err
 	}
@@ -189,7 +202,7 @@ func (b *setting) write(w io.Writer, receipts int) error {
 		if n%1000 == 0 {
 			fmt.Fprint(w, commit)
 		}
-		id, err := put(w, realistic(genesis, n, receipts))
+		id, err := put(w, export, realistic(genesis, n, receipts))
 		if err != nil {
 			return err
 		}
@@ -199,12 +212,15 @@ func (b *setting) write(w io.Writer, receipts int) error {
 }
 
 // put puts a receipt into the commit that is being written.
-func put(w io.Writer, r *receipt.Receipt) (receipt.ID, error) {
+func put(w, export io.Writer, r *receipt.Receipt) (receipt.ID, error) {
 	data, err := r.Encode()
 	if err != nil {
 		return receipt.ID{}, err
 	}
 	id := receipt.Sum(data)
+	if _, err := fmt.Fprintf(export, "%s\n", data); err != nil {
+		return id, err
+	}
 	_, err = fmt.Fprintf(w, "M 100644 inline %s/receipt.json\ndata %d\n%s\n", ledger.Path(id, r.RecordedAt), len(data), data)
 	return id, err
 }
@@ -244,36 +260,50 @@ func (b *setting) command(dir string, args []string, n int) *exec.Cmd {
 	return cmd
 }
 
-// compare times both commands in turn, so that a machine that slows down
-// slows both.
+// compare times the commands in turn, so that a machine that slows down slows
+// all of them.
 func (b *setting) compare(r row, runs int) error {
-	var ours, peer []time.Duration
+	commands := append([][]string{r.ours}, r.peers...)
+	took := make([][]time.Duration, len(commands))
+	peak := int64(0)
 	for n := range runs + 1 {
-		mine, err := b.time(r.ours, n)
-		if err != nil {
-			return err
-		}
-		theirs, err := b.time(r.peer, n)
-		if err != nil {
-			return err
-		}
-		if n > 0 { // the first run warms up
-			ours, peer = append(ours, mine), append(peer, theirs)
+		for i, command := range commands {
+			one, memory, err := b.time(command, n)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				peak = max(peak, memory)
+			}
+			if n > 0 { // the first run warms up
+				took[i] = append(took[i], one)
+			}
 		}
 	}
-	mine, theirs := median(ours), median(peer)
-	fmt.Printf("%-28s %10.1f  %-34s %10.1f %8.2f\n", r.name, ms(mine), strings.Join(r.peer[:min(4, len(r.peer))], " "), ms(theirs), float64(mine)/float64(theirs))
+	mine := median(took[0])
+	fmt.Printf("%-24s %9.1f %6d", r.name, ms(mine), peak)
+	for i, peer := range r.peers {
+		if i > 0 {
+			fmt.Printf("%41s", "")
+		}
+		theirs := median(took[i+1])
+		words := strings.ReplaceAll(strings.Join(peer, " "), b.work+string(filepath.Separator), "")
+		fmt.Printf("  %-44.44s %9.1f %8.2f\n", words, ms(theirs), float64(mine)/float64(theirs))
+	}
 	return nil
 }
 
-func (b *setting) time(args []string, n int) (time.Duration, error) {
+// time runs a command, and says how long it took and how much memory it had at
+// most, in MB.
+func (b *setting) time(args []string, n int) (took time.Duration, peak int64, err error) {
 	cmd := b.command(b.repo, args, n)
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
+	took = time.Since(start)
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+		return 0, 0, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 	}
-	return time.Since(start), nil
+	return took, peakMemory(cmd.ProcessState), nil
 }
 
 func median(d []time.Duration) time.Duration {
