@@ -1,7 +1,9 @@
 package recall
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hiddeco/sshsig"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -23,6 +28,8 @@ import (
 // memory is a repository with a ledger that grows by chance.
 type memory struct {
 	t       *testing.T
+	dir     string
+	env     []string
 	repo    *gitrepo.Repo
 	genesis receipt.ID
 	random  *rand.Rand
@@ -32,7 +39,8 @@ type memory struct {
 
 func newMemory(t *testing.T, seed uint64) *memory {
 	dir := t.TempDir()
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1"}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_INDEX_FILE=" + filepath.Join(dir, "scratch-index"),
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a"}
 	cmd := exec.Command("git", "init", "-q", dir)
 	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -43,7 +51,7 @@ func newMemory(t *testing.T, seed uint64) *memory {
 		t.Fatal(err)
 	}
 	t.Cleanup(repo.Close)
-	m := &memory{t: t, repo: repo, random: rand.New(rand.NewPCG(seed, 7)), built: new(int)}
+	m := &memory{t: t, dir: dir, env: env, repo: repo, random: rand.New(rand.NewPCG(seed, 7)), built: new(int)}
 	m.index = index.Options{Folders: []string{filepath.Join(dir, "index")}, Program: "test", Progress: func() {}, Remark: func(string) { *m.built++ }}
 	m.genesis = m.append(&receipt.Receipt{Kind: receipt.KindGenesis, RecordedAt: 1790000000, Recorder: receipt.Person{Name: "Ada"}, Genesis: &receipt.Genesis{Name: "random", Nonce: strings.Repeat("0", 32)}})
 	return m
@@ -65,6 +73,71 @@ func (m *memory) append(receipts ...*receipt.Receipt) (last receipt.ID) {
 	}
 	return last
 }
+
+// git runs git and returns its answer.
+func (m *memory) git(stdin string, args ...string) string {
+	m.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir, cmd.Env, cmd.Stdin = m.dir, m.env, strings.NewReader(stdin)
+	out, err := cmd.Output()
+	if err != nil {
+		m.t.Fatalf("git %q: %v", args, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// grow lets the ledger grow in one of the ways in which it may.
+func (m *memory) grow() {
+	switch m.random.IntN(4) {
+	case 0:
+		m.sign()
+	case 1:
+		m.merge()
+	default:
+		m.append(m.some(1 + m.random.IntN(40))...)
+	}
+}
+
+// sign adds signatures to some receipts that are there.
+func (m *memory) sign() {
+	folders := strings.Fields(m.git("", "ls-tree", "-r", "-d", "--name-only", ledger.DefaultRef))
+	folders = slices.DeleteFunc(folders, func(f string) bool { return strings.Count(f, "/") != 4 })
+	m.git("", "read-tree", ledger.DefaultRef)
+	for range 1 + m.random.IntN(5) {
+		data := m.pick(signatures...)
+		blob := m.git(data, "hash-object", "-w", "--stdin")
+		m.git("", "update-index", "--add", "--cacheinfo", "100644,"+blob+","+m.pick(folders...)+"/ssh-"+receipt.Sum([]byte(data)).String()+".sig")
+	}
+	m.git("", "update-ref", ledger.DefaultRef, m.git("", "commit-tree", "-p", ledger.DefaultRef, "-m", "sign", m.git("", "write-tree")))
+}
+
+// merge lets the ledger grow in two places at once, and joins them.
+func (m *memory) merge() {
+	base := m.git("", "rev-parse", ledger.DefaultRef)
+	m.append(m.some(1 + m.random.IntN(20))...)
+	theirs := m.git("", "rev-parse", ledger.DefaultRef)
+	m.git("", "update-ref", ledger.DefaultRef, base)
+	m.append(m.some(1 + m.random.IntN(20))...)
+	m.git("", "read-tree", "-i", "-m", "--aggressive", base, ledger.DefaultRef, theirs)
+	m.git("", "update-ref", ledger.DefaultRef, m.git("", "commit-tree", "-p", ledger.DefaultRef, "-p", theirs, "-m", "merge", m.git("", "write-tree")))
+}
+
+// signatures are by test keys, which are their number over and over.
+var signatures, signers = func() (signatures, signers []string) {
+	for n := range 3 {
+		seed := bytes.Repeat([]byte{byte(n)}, ed25519.SeedSize)
+		key, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(seed))
+		if err != nil {
+			panic(err)
+		}
+		s, err := sshsig.Sign(strings.NewReader("text"), key, sshsig.HashSHA512, "test")
+		if err != nil {
+			panic(err)
+		}
+		signatures, signers = append(signatures, string(sshsig.Armor(s))), append(signers, ssh.FingerprintSHA256(key.PublicKey()))
+	}
+	return signatures, signers
+}()
 
 func (m *memory) pick(words ...string) string { return words[m.random.IntN(len(words))] }
 
@@ -107,7 +180,7 @@ func (m *memory) ask() (*query.Query, string) {
 	terms := []string{
 		"api", "API", "a", "blue", `"blue green"`, "green", "straße", "漢字", "ö", `quo\"`, `"\"x\""`, "%", "kind:deploy", "kind:release", "component:api", "component:*api", "component:w*b",
 		"version:v3", "version:v?", "label:env=prod", "label:env", "label:n=1*", "commit:a", "commit:b", "sha256:6b86", "sha256:d473", "id:" + receipt.Sum([]byte{byte(m.random.IntN(99))}).String()[:4],
-		"since:1790400000", "until:1790500000", "ref:*", "nothing", "env=staging", "signer:x",
+		"since:1790400000", "until:1790500000", "ref:*", "nothing", "env=staging", "signer:x", "signer:" + signers[0], "signer:" + signers[1],
 	}
 	var words []string
 	for range 1 + m.random.IntN(3) {
@@ -148,13 +221,14 @@ func TestIndexAndScanAgree(t *testing.T) {
 	for seed := range uint64(2) {
 		m := newMemory(t, seed)
 		hits := 0
-		for range 4 {
-			m.append(m.some(1 + m.random.IntN(40))...)
+		m.append(m.some(30)...)
+		for range 8 {
+			m.grow()
 			l, err := ledger.Open(context.Background(), m.repo, ledger.DefaultRef)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for range 40 {
+			for range 25 {
 				q, text := m.ask()
 				s := Search{Source: index.Source{Head: l.Head, Open: func() (*ledger.Ledger, error) { return l, nil }}, Query: q, Limit: m.random.IntN(3) * m.random.IntN(20), Reverse: m.random.IntN(3) == 0, Index: m.index,
 					Scanning: func(why error) { t.Fatalf("no index: %v", why) }, Scanned: func() {}}
