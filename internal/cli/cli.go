@@ -108,6 +108,7 @@ type app struct {
 func Main(env Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ignoreFileLimits()
 	a := &app{env: env, ctx: ctx, out: newPrinter(env)}
 	err := a.guarded()
 	if a.repo != nil {
