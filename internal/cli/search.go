@@ -70,22 +70,22 @@ func (s selection) limit() int {
 
 // search calls each for the receipts that are meant, in order.
 func (a *app) search(from index.Source, q *query.Query, s selection, each func(*index.Row) error) error {
-	indexing, scanning := a.progress("indexing receipts"), a.progress("reading receipts")
+	indexing, reading := a.progress("indexing receipts"), a.progress("reading receipts")
 	finish := func() {
 		indexing.done()
-		scanning.done()
+		reading.done()
 	}
 	defer finish()
 	found := 0
 	skipped, err := recall.Find(a.ctx, recall.Search{
-		Source: from, Query: q, Limit: s.limit(), Reverse: s.Reverse,
-		Index: index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: indexing.add, Remark: func(text string) { a.out.remark("note", "%s", text) }},
+		Request: index.Request{Query: q, Limit: s.limit(), Reverse: s.Reverse, Looked: reading.add},
+		Source:  from,
+		Index:   index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: indexing.add, Remark: func(text string) { a.out.remark("note", "%s", text) }},
 		Scanning: func(why error) {
 			indexing.done()
 			f := fault.From(why)
 			a.out.remark("note", "%s: %s; the whole ledger is read instead", f.Code, f.Message)
 		},
-		Scanned: scanning.add,
 	}, func(r *index.Row) error {
 		finish()
 		found++

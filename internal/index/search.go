@@ -18,12 +18,19 @@ import (
 // few is how many candidates are sorted rather than met in order.
 const few = 4096
 
-// Search calls each for the receipts that a query means, the newest first,
-// then by id, or the other way round, until limit of them were found. A limit
-// of 0 is none. An index that shows to be damaged is removed, and that is a
-// fault IndexDamaged (VM519).
-func (x *Index) Search(ctx context.Context, q *query.Query, limit int, reverse bool, each func(*Row) error) error {
-	err := x.search(ctx, q, limit, reverse, each)
+// Request is what to look for.
+type Request struct {
+	Query   *query.Query
+	Limit   int    // how many at most, 0 for all
+	Reverse bool   // the oldest first
+	Looked  func() // called for each receipt that is looked at
+}
+
+// Search calls each for the receipts that are meant, the newest first, then by
+// id. An index that shows to be damaged is removed, and that is a fault
+// IndexDamaged (VM519).
+func (x *Index) Search(ctx context.Context, want Request, each func(*Row) error) error {
+	err := x.search(ctx, want, each)
 	switch {
 	case damaged(err):
 		os.Remove(x.path)
@@ -34,22 +41,23 @@ func (x *Index) Search(ctx context.Context, q *query.Query, limit int, reverse b
 	return err
 }
 
-func (x *Index) search(ctx context.Context, q *query.Query, limit int, reverse bool, each func(*Row) error) error {
+func (x *Index) search(ctx context.Context, want Request, each func(*Row) error) error {
 	s := statement{}
-	if err := s.conditions(ctx, x.db, q.Lookup(), limit > 0); err != nil {
+	if err := s.conditions(ctx, x.db, want.Query.Lookup(), want.Limit > 0); err != nil {
 		return err
 	}
-	rows, err := x.db.QueryContext(ctx, s.text(reverse), s.args...)
+	rows, err := x.db.QueryContext(ctx, s.text(want.Reverse), s.args...)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	for found := 0; rows.Next() && (limit == 0 || found < limit); {
+	for found := 0; rows.Next() && (want.Limit == 0 || found < want.Limit); {
 		r, err := scan(rows)
 		if err != nil {
 			return err
 		}
-		if !q.Matches(&r.Doc) {
+		want.Looked()
+		if !want.Query.Matches(&r.Doc) {
 			continue
 		}
 		found++

@@ -10,20 +10,14 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
-	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 )
 
 // Search is what to look for, and where.
 type Search struct {
-	Source index.Source
-	Query  *query.Query
-	Limit  int // how many at most, 0 for all
-	// Reverse asks for the oldest first.
-	Reverse bool
-	Index   index.Options
-	// Scanning is told when the whole ledger is read, and why.
-	Scanning func(why error)
-	Scanned  func() // called for each receipt that is read
+	index.Request
+	Source   index.Source
+	Index    index.Options
+	Scanning func(why error) // told when the whole ledger is read, and why
 }
 
 // Find calls each for the receipts that are meant, the newest first, by when
@@ -50,7 +44,7 @@ func (s Search) indexed(ctx context.Context, each func(*index.Row) error) (skipp
 		return 0, err
 	}
 	defer x.Close()
-	return x.Skipped, x.Search(ctx, s.Query, s.Limit, s.Reverse, each)
+	return x.Skipped, x.Search(ctx, s.Request, each)
 }
 
 func (s Search) scan(ctx context.Context, each func(*index.Row) error) (skipped int, err error) {
@@ -64,7 +58,7 @@ func (s Search) scan(ctx context.Context, each func(*index.Row) error) (skipped 
 	}
 	var rows []*index.Row
 	skipped, err = index.Each(ctx, l, genesis.ID, func(r *index.Row) error {
-		s.Scanned()
+		s.Looked()
 		if s.Query.Matches(&r.Doc) {
 			r.Doc.Texts = nil // of no more use
 			rows = append(rows, r)

@@ -230,8 +230,9 @@ func TestIndexAndScanAgree(t *testing.T) {
 			}
 			for range 25 {
 				q, text := m.ask()
-				s := Search{Source: index.Source{Head: l.Head, Open: func() (*ledger.Ledger, error) { return l, nil }}, Query: q, Limit: m.random.IntN(3) * m.random.IntN(20), Reverse: m.random.IntN(3) == 0, Index: m.index,
-					Scanning: func(why error) { t.Fatalf("no index: %v", why) }, Scanned: func() {}}
+				s := Search{Source: index.Source{Head: l.Head, Open: func() (*ledger.Ledger, error) { return l, nil }}, Index: m.index,
+					Request:  index.Request{Query: q, Limit: m.random.IntN(3) * m.random.IntN(20), Reverse: m.random.IntN(3) == 0, Looked: func() {}},
+					Scanning: func(why error) { t.Fatalf("no index: %v", why) }}
 				quick := m.find(s)
 				s.Index.Folders, s.Scanning = nil, func(error) {}
 				slow := m.find(s)
