@@ -249,6 +249,56 @@ func TestIndexAndScanAgree(t *testing.T) {
 	}
 }
 
+// Who has an index open goes on with it while another process builds the next,
+// and what it still writes is not taken for that of the next.
+func TestAnIndexThatIsReplacedGoesOn(t *testing.T) {
+	t.Parallel()
+	m := newMemory(t, 1)
+	m.append(m.some(20)...)
+	everything, err := query.Parse("", meaning)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(program string) *index.Index {
+		l, err := ledger.Open(context.Background(), m.repo, ledger.DefaultRef)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.index.Program = program
+		x, err := index.Open(context.Background(), index.Source{Head: l.Head, Pinned: m.genesis, Open: func() (*ledger.Ledger, error) { return l, nil }}, m.index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { x.Close() })
+		return x
+	}
+	count := func(x *index.Index) (n int) {
+		err := x.Search(context.Background(), index.Request{Query: everything, Looked: func() {}}, func(*index.Row) error { n++; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	first := open("old")
+	// What a process that stands still in the middle of writing leaves beside its database.
+	names, err := filepath.Glob(filepath.Join(m.dir, "index", "index-*.sqlite"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%q %v", names, err)
+	}
+	if err := os.WriteFile(names[0]+"-journal", []byte("what belongs to another database"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m.append(m.some(5)...)
+	second := open("new")
+	if a, b := count(first), count(second); a != 21 || b != 26 {
+		t.Errorf("the one before finds %d, the next %d", a, b)
+	}
+	m.append(m.some(5)...)
+	if n := count(open("new")); n != 31 || *m.built != 1 {
+		t.Errorf("afterwards %d are found; built anew %d times", n, *m.built)
+	}
+}
+
 func TestAnIndexOfAnotherProgramIsBuiltAnew(t *testing.T) {
 	t.Parallel()
 	m := newMemory(t, 1)
