@@ -7,7 +7,6 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
-	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -15,7 +14,6 @@ import (
 type Entry struct {
 	ID      receipt.ID       // the folder's name
 	Path    string           // the folder
-	Folder  gitrepo.OID      // its tree
 	Files   []File           // sorted by name, receipt.json among them
 	Raw     []byte           // receipt.json
 	Receipt *receipt.Receipt // what Raw says, nil when it cannot be read

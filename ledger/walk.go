@@ -194,23 +194,30 @@ func (l *Ledger) descend(ctx context.Context, keep func(level int, name string) 
 	return found, err
 }
 
-// Place is where an entry lies, as somebody remembers it: the folder's path
-// and its tree.
-type Place struct {
-	Path   string
-	Folder gitrepo.OID
-}
-
-// Load opens entries whose places are known, without looking for them. What
-// they hold is judged as that of any entry, but not that they are in the ledger.
-func (l *Ledger) Load(ctx context.Context, places []Place) ([]*Entry, error) {
-	w := &walk{l: l}
-	folders := make([]node, len(places))
-	for i, p := range places {
-		folders[i] = node{p.Path, p.Folder}
+// Load opens the entries at some paths, in the order of paths. Those that the
+// ledger does not have are left out.
+func (l *Ledger) Load(ctx context.Context, paths []string) ([]*Entry, error) {
+	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
+	leading := make([]map[string]bool, levelFolder+1)
+	for level := range leading {
+		leading[level] = make(map[string]bool, len(paths))
+	}
+	for _, p := range paths {
+		names := strings.SplitN(p, "/", levelFolder)
+		for n := range names {
+			leading[n+1][strings.Join(names[:n+1], "/")] = true
+		}
+	}
+	nodes := []node{{id: l.tree}}
+	for level := levelRoot; level < levelFolder; level++ {
+		below, err := w.below(ctx, level, nodes, nil)
+		if err != nil {
+			return nil, err
+		}
+		nodes = slices.DeleteFunc(below, func(n node) bool { return !leading[level+1][n.path] })
 	}
 	var found []*Entry
-	err := w.entries(ctx, folders, func(e *Entry) error {
+	err := w.entries(ctx, nodes, func(e *Entry) error {
 		found = append(found, e)
 		return nil
 	})
@@ -343,7 +350,7 @@ func (w *walk) openFolders(ctx context.Context, folders []node) ([]*Entry, error
 		if i < 0 {
 			return w.malformed(n.path, misplaced{badTree(n.path, "has no %s", receiptName), true})
 		}
-		entries, receipts = append(entries, &Entry{Path: n.path, Folder: n.id, Files: files, malformed: wrong}), append(receipts, files[i].Object)
+		entries, receipts = append(entries, &Entry{Path: n.path, Files: files, malformed: wrong}), append(receipts, files[i].Object)
 		return nil
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
-	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
 
 type queryCmd struct {
@@ -65,20 +64,20 @@ const together = 256
 // listWhole prints whole receipts, as they stand in the ledger.
 func (a *app) listWhole(from index.Source, q *query.Query, s selection) error {
 	list := a.out.list()
-	var places []ledger.Place
+	var paths []string
 	print := func() error {
-		if len(places) == 0 {
+		if len(paths) == 0 {
 			return nil
 		}
 		l, err := from.Open()
 		if err != nil {
 			return err
 		}
-		entries, err := l.Load(a.ctx, places)
+		entries, err := a.load(l, paths)
 		if err != nil {
 			return err
 		}
-		places = places[:0]
+		paths = paths[:0]
 		all, err := a.shown(l, entries)
 		for _, one := range all {
 			if err := list.add(one); err != nil {
@@ -88,7 +87,7 @@ func (a *app) listWhole(from index.Source, q *query.Query, s selection) error {
 		return err
 	}
 	err := a.search(from, q, s, func(r *index.Row) error {
-		if places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder}); len(places) < together {
+		if paths = append(paths, r.Path()); len(paths) < together {
 			return nil
 		}
 		return print()

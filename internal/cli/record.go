@@ -44,7 +44,7 @@ func (c *recordCmd) Run(a *app) error {
 	if err := a.present(c.fetching); err != nil {
 		return err
 	}
-	if c.Push && a.config.DefaultRemote() == "" {
+	if c.Push && a.config.PushRemote() == "" {
 		return fault.New(fault.PushFailed, "there is no remote to push to, so nothing is recorded").With("ref", a.config.Ref)
 	}
 	bar := a.progress("working")
@@ -131,7 +131,7 @@ func (c *recordCmd) summarise(a *app, status string, out *record.Outcome) error 
 
 // carry pushes the ledger if that was asked for; else one line says how to.
 func (c *recordCmd) carry(a *app, out *record.Outcome) error {
-	remote := a.config.DefaultRemote()
+	remote := a.config.PushRemote()
 	switch {
 	case c.Push:
 		err := a.repo.Push(a.ctx, a.out.messages(), remote, a.config.Ref)

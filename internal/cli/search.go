@@ -11,6 +11,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/recall"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -108,6 +109,27 @@ func (a *app) search(from index.Source, q *query.Query, s selection, each func(*
 		return fault.New(fault.NoMatch, "no receipt matches")
 	}
 	return nil
+}
+
+// load opens receipts that were found, in that order. An index that names one
+// which the ledger does not have is thrown away.
+func (a *app) load(l *ledger.Ledger, paths []string) ([]*ledger.Entry, error) {
+	found, err := l.Load(a.ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	at := make(map[string]*ledger.Entry, len(found))
+	for _, e := range found {
+		at[e.Path] = e
+	}
+	entries := make([]*ledger.Entry, len(paths))
+	for i, p := range paths {
+		if entries[i] = at[p]; entries[i] == nil {
+			index.Remove(a.indexFolders())
+			return nil, fault.New(fault.IndexDamaged, "the index named %s, which the ledger does not have, and was removed", p)
+		}
+	}
+	return entries, nil
 }
 
 // errSeenEnough ends a search whose answer nobody reads any more.

@@ -106,16 +106,16 @@ func (a *app) quickly(l *ledger.Ledger) finding {
 
 // entries are those that a query means.
 func (a *app) entries(l *ledger.Ledger, q *query.Query) ([]*ledger.Entry, error) {
-	var places []ledger.Place
+	var paths []string
 	from := index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return l, nil }}
 	err := a.search(from, q, selection{}, func(r *index.Row) error {
-		places = append(places, ledger.Place{Path: r.Path(), Folder: r.Folder})
+		paths = append(paths, r.Path())
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return l.Load(a.ctx, places)
+	return a.load(l, paths)
 }
 
 // addLinked adds the receipts that link to those that are shown.

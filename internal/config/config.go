@@ -21,6 +21,7 @@ type Config struct {
 	Color   string     // color.vaultmesh, color.ui: auto, always or never
 	Date    string     // log.date: how dates are shown
 	Remotes []string   // the remotes that have a URL, sorted
+	Tracked []string   // those that branches track, sorted
 	PushTo  string     // remote.pushDefault
 	Partial bool       // the clone lacks objects that its remote has
 	Unknown []string   // names below vaultmesh. that nothing reads
@@ -61,6 +62,14 @@ func Load(c gitrepo.Config) (Config, error) {
 	if date, ok := c.Value("log.date"); ok {
 		cfg.Date = date
 	}
+	for _, name := range c.Names("branch.") {
+		remote, _ := c.Value(name)
+		if strings.HasSuffix(name, ".remote") && slices.Contains(cfg.Remotes, remote) {
+			cfg.Tracked = append(cfg.Tracked, remote)
+		}
+	}
+	slices.Sort(cfg.Tracked)
+	cfg.Tracked = slices.Compact(cfg.Tracked)
 	cfg.PushTo, _ = c.Value("remote.pushdefault")
 	_, cfg.Partial = c.Value("extensions.partialclone")
 	for _, name := range c.Names("vaultmesh.") {
@@ -71,19 +80,28 @@ func Load(c gitrepo.Config) (Config, error) {
 	return cfg, nil
 }
 
-// DefaultRemote is the remote that is meant when none is named:
-// remote.pushDefault, else origin, else the only one. It is "" when there is
-// no such remote.
+// DefaultRemote is the remote that is read from when none is named: the one
+// that branches here track, else origin, else the only one. It is "" when
+// there is no such remote.
 func (c Config) DefaultRemote() string {
 	switch {
-	case slices.Contains(c.Remotes, c.PushTo):
-		return c.PushTo
+	case len(c.Tracked) == 1:
+		return c.Tracked[0]
 	case slices.Contains(c.Remotes, "origin"):
 		return "origin"
 	case len(c.Remotes) == 1:
 		return c.Remotes[0]
 	}
 	return ""
+}
+
+// PushRemote is the remote that is pushed to when none is named:
+// remote.pushDefault, else the default one.
+func (c Config) PushRemote() string {
+	if slices.Contains(c.Remotes, c.PushTo) {
+		return c.PushTo
+	}
+	return c.DefaultRemote()
 }
 
 func colorMode(c gitrepo.Config) (string, error) {

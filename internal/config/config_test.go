@@ -74,14 +74,22 @@ func TestColours(t *testing.T) {
 }
 
 func TestDefaultRemote(t *testing.T) {
-	for want, settings := range map[string][]string{
-		"only":   {"remote.only.url", "x"},
-		"origin": {"remote.a.url", "x", "remote.origin.url", "y"},
-		"a":      {"remote.a.url", "x", "remote.origin.url", "y", "remote.pushDefault", "a"},
-		"":       {"remote.a.url", "x", "remote.b.url", "y", "remote.pushDefault", "gone"},
+	for _, c := range []struct {
+		read, push string
+		settings   []string
+	}{
+		{"only", "only", []string{"remote.only.url", "x"}},
+		{"origin", "origin", []string{"remote.a.url", "x", "remote.origin.url", "y"}},
+		{"origin", "a", []string{"remote.a.url", "x", "remote.origin.url", "y", "remote.pushDefault", "a"}},
+		{"", "", []string{"remote.a.url", "x", "remote.b.url", "y", "remote.pushDefault", "gone"}},
+		{"a", "a", []string{"remote.a.url", "x", "remote.b.url", "y", "branch.main.remote", "a", "branch.Next.remote", "a"}},
+		{"up", "origin", []string{"remote.up.url", "x", "remote.origin.url", "y", "branch.main.remote", "up", "remote.pushDefault", "origin"}},
+		{"origin", "origin", []string{"remote.up.url", "x", "remote.origin.url", "y", "branch.main.remote", "up", "branch.other.remote", "origin"}},
+		{"origin", "origin", []string{"remote.up.url", "x", "remote.origin.url", "y", "branch.main.remote", ".", "branch.other.remote", "gone"}},
 	} {
-		if c, err := load(t, settings...); err != nil || c.DefaultRemote() != want {
-			t.Errorf("got %q, want %q, %v", c.DefaultRemote(), want, err)
+		got, err := load(t, c.settings...)
+		if err != nil || got.DefaultRemote() != c.read || got.PushRemote() != c.push {
+			t.Errorf("%q: read from %q, push to %q, %v", c.settings, got.DefaultRemote(), got.PushRemote(), err)
 		}
 	}
 }

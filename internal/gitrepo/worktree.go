@@ -74,7 +74,7 @@ func refused(err error, what string) error {
 // IsAncestor tells whether a commit leads to another one. The fault is
 // GitRefused (VM112) when one of them is not here.
 func (r *Repo) IsAncestor(ctx context.Context, earlier, later OID) (bool, error) {
-	out, err := r.git.run(ctx, nil, "rev-list", "--max-count=1", string(earlier), "^"+string(later), "--")
+	out, err := r.git.run(ctx, nil, "rev-list", "--max-count=1", string(earlier)+"^{commit}", "^"+string(later), "--")
 	return len(out) == 0 && err == nil, r.historyFault(err)
 }
 

@@ -20,7 +20,7 @@ import (
 // may have. They stand in a table without contents: those are in receipt.
 const (
 	tables = `CREATE TABLE meta(format TEXT NOT NULL, program TEXT NOT NULL, genesis TEXT NOT NULL, head TEXT NOT NULL, skipped INTEGER NOT NULL);
-CREATE TABLE receipt(n INTEGER PRIMARY KEY, id BLOB NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, kind TEXT NOT NULL, component TEXT NOT NULL, version TEXT NOT NULL, gist TEXT NOT NULL, folder TEXT NOT NULL, about TEXT NOT NULL, ref TEXT NOT NULL, labels TEXT NOT NULL, digests BLOB NOT NULL, links BLOB NOT NULL, signers TEXT NOT NULL, texts TEXT NOT NULL);
+CREATE TABLE receipt(n INTEGER PRIMARY KEY, id BLOB NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, kind TEXT NOT NULL, component TEXT NOT NULL, version TEXT NOT NULL, gist TEXT NOT NULL, about TEXT NOT NULL, ref TEXT NOT NULL, labels TEXT NOT NULL, digests BLOB NOT NULL, links BLOB NOT NULL, signers TEXT NOT NULL, texts TEXT NOT NULL);
 CREATE TABLE digest(half INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(half, n)) WITHOUT ROWID;
 CREATE TABLE link(half INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(half, n)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE grams USING fts5(texts, content='', tokenize='trigram case_sensitive 1', detail=none, columnsize=0);
@@ -266,8 +266,8 @@ func newWriter(ctx context.Context, tx *sql.Tx) (*writer, error) {
 	w := new(writer)
 	for into, text := range map[**sql.Stmt]string{
 		&w.seen:   "SELECT n FROM receipt WHERE id = ?",
-		&w.row:    "INSERT INTO receipt VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		&w.change: "UPDATE receipt SET folder = ?, signers = ? WHERE n = ?",
+		&w.row:    "INSERT INTO receipt VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		&w.change: "UPDATE receipt SET signers = ? WHERE n = ?",
 		&w.digest: "INSERT OR IGNORE INTO digest VALUES(?, ?)",
 		&w.link:   "INSERT OR IGNORE INTO link VALUES(?, ?)",
 		&w.grams:  "INSERT INTO grams(rowid, texts) VALUES(?, ?)",
@@ -303,14 +303,14 @@ func (w *writer) put(ctx context.Context, r *Row) error {
 		return w.insert(ctx, r)
 	}
 	if err == nil {
-		_, err = w.change.ExecContext(ctx, string(r.Folder), strings.Join(r.Doc.Signers, separator), n)
+		_, err = w.change.ExecContext(ctx, strings.Join(r.Doc.Signers, separator), n)
 	}
 	return err
 }
 
 func (w *writer) insert(ctx context.Context, r *Row) error {
 	texts := strings.Join(r.Doc.Texts, separator)
-	result, err := w.row.ExecContext(ctx, r.Doc.ID[:], int64(r.Doc.At), int64(r.Recorded), string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist, string(r.Folder),
+	result, err := w.row.ExecContext(ctx, r.Doc.ID[:], int64(r.Doc.At), int64(r.Recorded), string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist,
 		string(r.Doc.Commit), r.Doc.Ref, strings.Join(r.Doc.Labels, separator), concat(r.Doc.Digests), concat(r.Doc.Links), strings.Join(r.Doc.Signers, separator), texts)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ import (
 )
 
 // format is the version of the schema and of what is put into it.
-const format = "1"
+const format = "2"
 
 // pointer names the database in a folder. Each that is built has a name of its
 // own: the journal of one that another process still writes is not taken for
@@ -166,6 +166,15 @@ func connect(path string) (*sql.DB, error) {
 	}
 	db.SetMaxOpenConns(1)
 	return db, nil
+}
+
+// Remove throws the indexes in some folders away.
+func Remove(folders []string) {
+	for _, dir := range folders {
+		if path := current(dir); path != "" {
+			os.Remove(path)
+		}
+	}
 }
 
 // Close closes the database.

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
-	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -17,13 +16,12 @@ type Row struct {
 	Doc      query.Doc
 	Recorded receipt.Time
 	Gist     string
-	Folder   gitrepo.OID // its folder's tree
 }
 
 // rowOf reads what is known of an entry. What its signatures claim is read from
 // them; of one that cannot be read there is no claim.
 func rowOf(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (*Row, error) {
-	r := &Row{*query.DocOf(e.ID, e.Receipt), e.Receipt.RecordedAt, e.Receipt.Gist(), e.Folder}
+	r := &Row{*query.DocOf(e.ID, e.Receipt), e.Receipt.RecordedAt, e.Receipt.Gist()}
 	for _, f := range e.Proofs() {
 		data, err := l.ReadFile(ctx, f)
 		if fault.Has(err, fault.Interrupted) {

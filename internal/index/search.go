@@ -76,7 +76,7 @@ func scan(rows *sql.Rows) (*Row, error) {
 	var id, digests, links sql.RawBytes
 	var at, recorded int64
 	var kind, about, labels, signers, texts string
-	err := rows.Scan(&id, &at, &recorded, &kind, &r.Doc.Component, &r.Doc.Version, &r.Gist, &r.Folder, &about, &r.Doc.Ref, &labels, &digests, &links, &signers, &texts)
+	err := rows.Scan(&id, &at, &recorded, &kind, &r.Doc.Component, &r.Doc.Version, &r.Gist, &about, &r.Doc.Ref, &labels, &digests, &links, &signers, &texts)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (s *statement) text(reverse bool) string {
 	if reverse {
 		order = "at, id DESC"
 	}
-	text := "SELECT id, at, recorded, kind, component, version, gist, folder, about, ref, labels, digests, links, signers, texts FROM receipt"
+	text := "SELECT id, at, recorded, kind, component, version, gist, about, ref, labels, digests, links, signers, texts FROM receipt"
 	if len(s.where) > 0 {
 		text += " WHERE " + strings.Join(s.where, " AND ")
 	}

@@ -205,7 +205,7 @@ func (m *memory) find(s Search) []string {
 	m.t.Helper()
 	var found []string
 	_, err := Find(context.Background(), s, func(r *index.Row) error {
-		found = append(found, fmt.Sprint(r.Doc.ID, r.Doc.At, r.Recorded, r.Doc.Kind, r.Doc.Component, r.Doc.Version, r.Gist, r.Folder))
+		found = append(found, fmt.Sprint(r.Doc.ID, r.Doc.At, r.Recorded, r.Doc.Kind, r.Doc.Component, r.Doc.Version, r.Gist, r.Doc.Signers))
 		return nil
 	})
 	if err != nil {

@@ -41,21 +41,23 @@ func Advance(ctx context.Context, q Request) (how string, err error) {
 	tracking := TrackingRef(q.Config.DefaultRemote(), q.Config.Ref)
 	refs, err := q.Repo.Refs(ctx, q.Config.Ref, tracking)
 	if err != nil {
-		return Same, nil // reading says what is wrong with the ref
+		return Same, nil // reading says what is wrong with it
 	}
 	here, there := refs[q.Config.Ref], refs[tracking]
 	if here == "" || there == "" || here == there {
 		return Same, nil
 	}
-	if ahead, err := q.Repo.IsAncestor(ctx, there, here); err != nil || ahead {
-		return Same, err
+	if ahead, err := q.Repo.IsAncestor(ctx, there, here); err != nil {
+		return Withstood, err
+	} else if ahead {
+		return Same, nil
 	}
 	behind, err := q.Repo.IsAncestor(ctx, here, there)
-	switch {
-	case err != nil || !behind && !q.Repo.Shallow:
-		return Diverged, err
-	case !behind:
-		return Cut, nil
+	if err != nil {
+		return Withstood, err
+	}
+	if !behind {
+		return q.apart(ctx, here, there)
 	}
 	if err := q.judgeGrowth(ctx, here, there); err != nil {
 		return Withstood, err
@@ -68,6 +70,33 @@ func Advance(ctx context.Context, q Request) (how string, err error) {
 		return Withstood, err
 	}
 	return Advanced, nil
+}
+
+// apart says how a head stands to another that did not grow out of it.
+func (q Request) apart(ctx context.Context, here, there gitrepo.OID) (how string, err error) {
+	ours, err := ledger.OpenCommit(ctx, q.Repo, q.Config.Ref, here)
+	if err != nil {
+		return Same, nil // reading says what is wrong with it
+	}
+	ours.Pin(q.Config.Ledger)
+	genesis, err := ours.Genesis(ctx)
+	if err != nil {
+		return Same, nil
+	}
+	theirs, err := ours.At(ctx, there)
+	if err != nil {
+		return Withstood, err
+	}
+	theirs.Pin(genesis.ID)
+	switch _, err = theirs.Genesis(ctx); {
+	case ledger.Unreadable(err) || fault.Has(err, fault.Interrupted):
+		return Withstood, err
+	case err != nil:
+		return Withstood, fault.New(fault.OtherLedger, "it is another ledger").Because(err)
+	case q.Repo.Shallow:
+		return Cut, nil
+	}
+	return Diverged, nil
 }
 
 // judgeGrowth verifies what one head has and an earlier one has not.
