@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 )
@@ -13,21 +15,25 @@ import (
 // only [Ledger.Walk] shows what there is.
 func (l *Ledger) Grown(ctx context.Context, earlier *Ledger, v Visitor) (bool, error) {
 	g := &growth{walk: walk{l: l, v: v}, whole: true}
-	pairs := []pair{{node{id: l.tree}, earlier.tree}}
-	var err error
-	for level := levelRoot; level < levelFolder && g.whole; level++ {
-		if pairs, err = g.below(ctx, level, pairs); err != nil {
+	fans := []pair{{node{id: l.tree}, earlier.tree}}
+	for level := levelRoot; level < levelFan; level++ {
+		_, below, err := g.below(ctx, level, fans)
+		if err != nil {
 			return false, err
 		}
+		fans = below
 	}
-	if !g.whole {
-		return false, nil
+	for g.whole && len(fans) > 0 {
+		read, folders, err := g.below(ctx, levelFan, fans[:min(len(fans), maxFans)])
+		if err == nil {
+			err = g.entries(ctx, nodesOf(folders), v.Entry)
+		}
+		if err != nil {
+			return false, err
+		}
+		fans = fans[read:]
 	}
-	folders := make([]node, len(pairs))
-	for i, p := range pairs {
-		folders[i] = p.node
-	}
-	return true, g.entries(ctx, folders, v.Entry)
+	return g.whole, nil
 }
 
 // At opens the ledger as it stands at another head, with the same pin. The
@@ -47,45 +53,53 @@ type pair struct {
 	old gitrepo.OID
 }
 
+func nodesOf(pairs []pair) []node {
+	nodes := make([]node, len(pairs))
+	for i, p := range pairs {
+		nodes[i] = p.node
+	}
+	return nodes
+}
+
 type growth struct {
 	walk
 	whole bool // nothing was removed so far
 }
 
-// below finds the pairs that differ in pairs of one level.
-func (g *growth) below(ctx context.Context, level int, pairs []pair) ([]pair, error) {
+// below finds the pairs that differ in pairs of one level, until they are
+// enough to go on with, and says how many it read.
+func (g *growth) below(ctx context.Context, level int, pairs []pair) (read int, found []pair, err error) {
 	before, err := g.before(ctx, pairs)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	nodes := make([]node, len(pairs))
-	for i, p := range pairs {
-		nodes[i] = p.node
-	}
-	var found []pair
-	i := 0
+	nodes := nodesOf(pairs)
 	err = g.readTrees(ctx, level, nodes, func(n node, entries []gitrepo.TreeEntry, wrong []misplaced) error {
-		for n != nodes[i] { // trees that cannot be read are passed over
-			i++
+		for n != nodes[read] { // trees that cannot be read are passed over
+			read++
 		}
-		old := before[i]
-		i++
-		for _, m := range wrong {
-			if err := g.malformed(n.path, m); err != nil {
-				return err
-			}
+		old := before[read]
+		read++
+		children, err := g.children(level, n, entries, wrong, func(e gitrepo.TreeEntry) bool {
+			was := old[e.Name]
+			return was != e.ID && e.Name != versionName
+		})
+		for _, c := range children {
+			found = append(found, pair{c, old[c.path[strings.LastIndexByte(c.path, '/')+1:]]})
 		}
 		for _, e := range entries {
-			was := old[e.Name]
 			delete(old, e.Name)
-			if was != e.ID && e.Name != versionName {
-				found = append(found, pair{node{join(n.path, e.Name), e.ID}, was})
-			}
 		}
 		g.whole = g.whole && len(old) == 0
-		return nil
+		if err == nil && level == levelFan && len(found) >= maxFolders {
+			err = errEnough
+		}
+		return err
 	})
-	return found, err
+	if errors.Is(err, errEnough) {
+		return read, found, nil
+	}
+	return len(pairs), found, err
 }
 
 // before reads the earlier trees of pairs, by name.

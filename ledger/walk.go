@@ -96,11 +96,11 @@ func (l *Ledger) Find(ctx context.Context, prefix string) ([]*Entry, error) {
 
 // withPrefix opens the entries of some days whose id begins with a prefix.
 func (w *walk) withPrefix(ctx context.Context, days []node, prefix string) ([]*Entry, error) {
-	fans, err := w.below(ctx, levelDay, days, func(name string) bool { return name == prefix[:2] })
+	fans, err := w.below(ctx, levelDay, days, func(e gitrepo.TreeEntry) bool { return e.Name == prefix[:2] })
 	if err != nil {
 		return nil, err
 	}
-	folders, err := w.below(ctx, levelFan, fans, func(name string) bool { return strings.HasPrefix(name, prefix) })
+	folders, err := w.below(ctx, levelFan, fans, func(e gitrepo.TreeEntry) bool { return strings.HasPrefix(e.Name, prefix) })
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func (l *Ledger) descend(ctx context.Context, keep func(level int, name string) 
 	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
 	path := []node{{id: l.tree}}
 	for level := levelRoot; level < levelFolder; level++ {
-		below, err := w.below(ctx, level, path[:1], func(name string) bool { return keep(level, name) })
+		below, err := w.below(ctx, level, path[:1], func(e gitrepo.TreeEntry) bool { return keep(level, e.Name) })
 		if err != nil || len(below) == 0 {
 			return nil, err
 		}
@@ -239,7 +239,7 @@ type walk struct {
 func (w *walk) days(ctx context.Context) ([]node, error) {
 	nodes := []node{{id: w.l.tree}}
 	for level := levelRoot; level < levelDay; level++ {
-		below, err := w.below(ctx, level, nodes, func(name string) bool { return name != versionName })
+		below, err := w.below(ctx, level, nodes, func(e gitrepo.TreeEntry) bool { return e.Name != versionName })
 		if err != nil {
 			return nil, err
 		}
@@ -248,9 +248,9 @@ func (w *walk) days(ctx context.Context) ([]node, error) {
 	return nodes, nil
 }
 
-// below reads trees of one level and returns the nodes in them, filtered by
-// name when keep is given.
-func (w *walk) below(ctx context.Context, level int, trees []node, keep func(name string) bool) ([]node, error) {
+// below reads trees of one level and returns the nodes in them, those to
+// keep when keep is given.
+func (w *walk) below(ctx context.Context, level int, trees []node, keep func(e gitrepo.TreeEntry) bool) ([]node, error) {
 	var found []node
 	err := w.readTrees(ctx, level, trees, func(n node, entries []gitrepo.TreeEntry, wrong []misplaced) error {
 		nodes, err := w.children(level, n, entries, wrong, keep)
@@ -261,7 +261,7 @@ func (w *walk) below(ctx context.Context, level int, trees []node, keep func(nam
 }
 
 // children are the nodes in one tree.
-func (w *walk) children(level int, n node, entries []gitrepo.TreeEntry, wrong []misplaced, keep func(name string) bool) ([]node, error) {
+func (w *walk) children(level int, n node, entries []gitrepo.TreeEntry, wrong []misplaced, keep func(e gitrepo.TreeEntry) bool) ([]node, error) {
 	for _, m := range wrong {
 		if err := w.malformed(n.path, m); err != nil {
 			return nil, err
@@ -269,7 +269,7 @@ func (w *walk) children(level int, n node, entries []gitrepo.TreeEntry, wrong []
 	}
 	var found []node
 	for _, e := range entries {
-		if keep != nil && !keep(e.Name) {
+		if keep != nil && !keep(e) {
 			continue
 		}
 		if level < levelFan && !w.once(e.ID) {
