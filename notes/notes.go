@@ -34,18 +34,24 @@ type Set struct {
 	// nobody says.
 	Ledger gitrepo.OID
 
-	commit gitrepo.OID                   // that the ref names, "" for none
-	root   gitrepo.OID                   // its tree, "" once it was read with all below
-	fans   map[string]gitrepo.OID        // folders of the root that were not read, by their two digits
-	blobs  map[gitrepo.OID][]gitrepo.OID // of each commit: more than one in a tree that git did not write
-	lines  map[gitrepo.OID][]string      // ours, that are to be added
-	trees  map[gitrepo.OID]bool          // that are there already
+	commit gitrepo.OID              // that the ref names, "" for none
+	root   gitrepo.OID              // its tree
+	base   gitrepo.OID              // the tree of the last commit of ours, where others put commits on top
+	fans   map[string]gitrepo.OID   // folders of the root that were not read, by their two digits
+	blobs  blobs                    // of each commit
+	before blobs                    // the same as of base, where it is read
+	lines  map[gitrepo.OID][]string // ours, that are to be added
+	trees  map[gitrepo.OID]bool     // that are there already
 }
+
+// blobs are those of each commit's note: more than one in a tree that git did
+// not write.
+type blobs map[gitrepo.OID][]gitrepo.OID
 
 // Read reads where the notes of a repository stand. What they say is read when
 // it is needed. The faults are those of reading the ref and its objects.
 func Read(ctx context.Context, repo *gitrepo.Repo) (*Set, error) {
-	s := &Set{fans: make(map[string]gitrepo.OID), blobs: make(map[gitrepo.OID][]gitrepo.OID), lines: make(map[gitrepo.OID][]string), trees: make(map[gitrepo.OID]bool)}
+	s := &Set{fans: make(map[string]gitrepo.OID), blobs: make(blobs), before: make(blobs), lines: make(map[gitrepo.OID][]string), trees: make(map[gitrepo.OID]bool)}
 	refs, err := repo.Refs(ctx, Ref)
 	if err != nil || refs[Ref] == "" {
 		return s, err
@@ -53,50 +59,74 @@ func Read(ctx context.Context, repo *gitrepo.Repo) (*Set, error) {
 	s.commit = refs[Ref]
 	// Git puts a commit on top for each note that somebody writes: what ours
 	// were made from is said by the first of ours below.
-	for id, steps := s.commit, 0; s.Ledger == "" && id != "" && steps < maxStrangers; steps++ {
+	for id, steps := s.commit, 0; id != "" && steps < maxStrangers; steps++ {
 		c, err := readCommit(ctx, repo, id)
-		if err != nil || c.Tree == "" {
+		if err != nil {
 			return s, err
 		}
 		if s.root == "" {
 			s.root = c.Tree
 		}
 		if head, ok := strings.CutPrefix(c.Message, message("")); ok {
-			s.Ledger = gitrepo.OID(strings.TrimSuffix(head, "\n"))
+			s.Ledger, s.base = gitrepo.OID(strings.TrimSuffix(head, "\n")), c.Tree
+			break
 		}
 		id = ""
 		if len(c.Parents) > 0 {
 			id = c.Parents[0]
 		}
 	}
-	return s, nil
+	if s.root != "" {
+		return s, nil
+	}
+	// To git a ref that names a tree has notes too.
+	root, err := repo.Peel(ctx, s.commit, gitrepo.TypeTree, maxTree)
+	if fault.Has(err, fault.ObjectMissing) {
+		return s, nil // no notes: whatever it is, it is built over
+	}
+	s.root = root.ID
+	return s, err
 }
 
 // maxStrangers is how many commits of others are looked through.
 const maxStrangers = 1000
 
 // readCommit reads a commit, and an empty one where there is none that can be
-// read: whatever it is, it is built over.
+// read.
 func readCommit(ctx context.Context, repo *gitrepo.Repo, id gitrepo.OID) (gitrepo.Commit, error) {
-	o, err := repo.Read(ctx, id, gitrepo.MaxCommit)
-	if fault.Has(err, fault.Interrupted) {
+	o, err := repo.Peel(ctx, id, gitrepo.TypeCommit, gitrepo.MaxCommit)
+	if interruption(err) != nil {
 		return gitrepo.Commit{}, err
 	}
 	c, parseErr := gitrepo.ParseCommit(repo.Algorithm(), o.Data)
-	if err != nil || parseErr != nil || o.Type != gitrepo.TypeCommit {
+	if err != nil || parseErr != nil {
 		return gitrepo.Commit{}, nil
 	}
 	return c, nil
 }
 
+// interruption is err where it is one, and none where it is another error.
+func interruption(err error) error {
+	if fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	return nil
+}
+
 // load reads what notes say: all of it, or only the folders of commits that
-// get lines, where the root is laid out as we do.
+// get lines, where the root is laid out as we do and nobody else wrote to it.
 func (s *Set) load(ctx context.Context, repo *gitrepo.Repo, all bool) error {
 	if s.root == "" {
 		return nil
 	}
+	if s.base != "" && s.base != s.root {
+		if err := s.readTrees(ctx, repo, s.before, map[string][]gitrepo.OID{"": {s.base}}); err != nil {
+			return err
+		}
+		all = true
+	}
 	entries, err := gitrepo.ReadTree(ctx, repo, s.root, maxTree)
-	if fault.Has(err, fault.Interrupted) {
+	if interruption(err) != nil {
 		return err
 	}
 	ours := err == nil && !all
@@ -106,7 +136,7 @@ func (s *Set) load(ctx context.Context, repo *gitrepo.Repo, all bool) error {
 	}
 	if !ours {
 		clear(s.fans)
-		return s.readTrees(ctx, repo, map[string][]gitrepo.OID{"": {s.root}})
+		return s.readTrees(ctx, repo, s.blobs, map[string][]gitrepo.OID{"": {s.root}})
 	}
 	needed := make(map[string][]gitrepo.OID)
 	for commit := range s.lines {
@@ -117,20 +147,25 @@ func (s *Set) load(ctx context.Context, repo *gitrepo.Repo, all bool) error {
 	for digits := range needed {
 		delete(s.fans, digits)
 	}
-	return s.readTrees(ctx, repo, needed)
+	return s.readTrees(ctx, repo, s.blobs, needed)
 }
 
 // readTrees reads trees by the digits that lead to them, a level at a time, in
-// any fan-out. What is no note is passed over.
-func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, level map[string][]gitrepo.OID) error {
+// any fan-out. What is no note is passed over, and so is a tree that was met
+// before: in a hostile one a few kilobytes could be millions of folders.
+func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, into blobs, level map[string][]gitrepo.OID) error {
 	whole := len(gitrepo.ZeroOID(repo.Algorithm()))
+	met := make(map[gitrepo.OID]bool)
 	for len(level) > 0 {
 		next := make(map[string][]gitrepo.OID)
 		var digits []string
 		var ids []gitrepo.OID
 		for _, d := range slices.Sorted(maps.Keys(level)) {
 			for _, id := range level[d] {
-				digits, ids = append(digits, d), append(ids, id)
+				if !met[id] {
+					digits, ids = append(digits, d), append(ids, id)
+				}
+				met[id] = true
 			}
 		}
 		err := repo.ReadMany(ctx, ids, maxTree, func(i int, o gitrepo.Object, err error) error {
@@ -143,13 +178,13 @@ func (s *Set) readTrees(ctx context.Context, repo *gitrepo.Repo, level map[strin
 			}
 			s.trees[ids[i]] = true
 			for _, e := range entries {
-				name := digits[i] + e.Name
+				name := digits[i] + strings.ToLower(e.Name) // git takes capital digits too
 				switch {
 				case e.Name == "" || len(name) > whole || strings.Trim(name, "0123456789abcdef") != "":
 				case e.Mode == gitrepo.ModeTree && len(name) < whole:
 					next[name] = append(next[name], e.ID)
-				case e.Mode == gitrepo.ModeFile && len(name) == whole:
-					s.blobs[gitrepo.OID(name)] = append(s.blobs[gitrepo.OID(name)], e.ID)
+				case e.Mode != gitrepo.ModeTree && len(name) == whole: // to git anything else is a note
+					into[gitrepo.OID(name)] = append(into[gitrepo.OID(name)], e.ID)
 				}
 			}
 			return nil
@@ -218,53 +253,106 @@ func (w *writing) add(kind string, data []byte) gitrepo.OID {
 	return o.ID
 }
 
-// notes settles the blob of each commit's note. Those with nothing to change
-// are not read.
+// note is what the note of a commit is to say.
+type note struct {
+	ours, others []string
+	blob         gitrepo.OID // the one it has, where it has one
+	foreign      bool        // that blob has nothing of ours
+	unreadable   bool        // nobody knows what others wrote there
+}
+
+// question asks what a blob says of a commit's note. Of an earlier one only
+// our lines count: others may have meant to remove theirs.
+type question struct {
+	commit, blob gitrepo.OID
+	earlier      bool
+}
+
+// notes settles the blob of each commit's note.
 func (w *writing) notes(ctx context.Context, repo *gitrepo.Repo, fresh bool) error {
 	w.note = make(map[gitrepo.OID]gitrepo.OID)
-	var ids, commits []gitrepo.OID
-	for _, commit := range slices.Sorted(maps.Keys(w.blobs)) {
-		blobs := w.blobs[commit]
-		if !fresh && len(blobs) == 1 && len(w.lines[commit]) == 0 {
-			w.note[commit] = blobs[0]
-			continue
-		}
-		for _, b := range blobs {
-			ids, commits = append(ids, b), append(commits, commit)
-		}
-	}
-	ours, others, kept := make(map[gitrepo.OID][]string), make(map[gitrepo.OID]string), make(map[gitrepo.OID]bool)
-	err := repo.ReadMany(ctx, ids, maxNote, func(i int, o gitrepo.Object, err error) error {
-		if fault.Has(err, fault.Interrupted) {
-			return err
-		}
-		switch {
-		case err != nil: // nobody knows what others wrote there: it stays as it is
-			w.note[commits[i]], kept[commits[i]] = ids[i], true
-		case o.Type == gitrepo.TypeBlob:
-			mine, other := split(string(o.Data))
-			if !fresh {
-				ours[commits[i]] = append(ours[commits[i]], mine...)
-			}
-			others[commits[i]] = join(others[commits[i]], other)
-		}
-		return nil
-	})
+	said, err := w.read(ctx, repo, w.questions(fresh), fresh)
 	if err != nil {
 		return err
 	}
 	for commit, lines := range w.lines {
-		ours[commit] = append(ours[commit], lines...)
+		if said[commit] == nil {
+			said[commit] = new(note)
+		}
+		said[commit].ours = append(said[commit].ours, lines...)
 	}
-	for commit := range others {
-		ours[commit] = append(ours[commit], []string{}...)
-	}
-	for _, commit := range slices.Sorted(maps.Keys(ours)) {
-		if text := spell(ours[commit], others[commit]); text != "" && !kept[commit] {
+	for _, commit := range slices.Sorted(maps.Keys(said)) {
+		n := said[commit]
+		if n.unreadable || n.foreign && len(n.ours) == 0 {
+			w.note[commit] = n.blob
+		} else if text := spell(n.ours, strings.Join(n.others, "\n\n")); text != "" {
 			w.note[commit] = w.add(gitrepo.TypeBlob, []byte(text))
 		}
 	}
 	return nil
+}
+
+// questions lists what has to be read. A note with nothing to change stays as
+// it is.
+func (w *writing) questions(fresh bool) []question {
+	var asked []question
+	for _, commit := range slices.Sorted(maps.Keys(w.blobs)) {
+		blobs, touched := w.blobs[commit], len(w.before) > 0 && !slices.Equal(w.blobs[commit], w.before[commit])
+		if !fresh && !touched && len(blobs) == 1 && len(w.lines[commit]) == 0 {
+			w.note[commit] = blobs[0]
+			continue
+		}
+		for _, b := range blobs {
+			asked = append(asked, question{commit, b, false})
+		}
+	}
+	for _, commit := range slices.Sorted(maps.Keys(w.before)) {
+		if !fresh && !slices.Equal(w.blobs[commit], w.before[commit]) {
+			for _, b := range w.before[commit] {
+				asked = append(asked, question{commit, b, true})
+			}
+		}
+	}
+	return asked
+}
+
+// read has the questions answered.
+func (w *writing) read(ctx context.Context, repo *gitrepo.Repo, asked []question, fresh bool) (map[gitrepo.OID]*note, error) {
+	said := make(map[gitrepo.OID]*note)
+	ids := make([]gitrepo.OID, len(asked))
+	for i, q := range asked {
+		ids[i] = q.blob
+	}
+	err := repo.ReadMany(ctx, ids, maxNote, func(i int, o gitrepo.Object, err error) error {
+		q := asked[i]
+		if said[q.commit] == nil {
+			said[q.commit] = new(note)
+		}
+		n := said[q.commit]
+		ours, others := split(string(o.Data))
+		switch {
+		case interruption(err) != nil:
+			return err
+		case q.earlier:
+			n.ours = append(n.ours, ours...)
+			return nil
+		case err != nil:
+			n.blob, n.unreadable = q.blob, true
+			return nil
+		case o.Type != gitrepo.TypeBlob:
+			return nil
+		}
+		n.foreign = n.blob == "" && len(ours) == 0
+		n.blob = q.blob
+		if !fresh {
+			n.ours = append(n.ours, ours...)
+		}
+		if others != "" && !slices.Contains(n.others, others) {
+			n.others = append(n.others, others)
+		}
+		return nil
+	})
+	return said, err
 }
 
 // tree makes the tree: two digits, then the rest. Trees that are there
@@ -310,16 +398,11 @@ func split(note string) (ours []string, others string) {
 func spell(ours []string, others string) string {
 	slices.Sort(ours)
 	text := strings.Join(slices.Compact(ours), "\n")
-	if text = join(text, others); text == "" {
+	switch {
+	case text == "" && others == "":
 		return ""
+	case text == "" || others == "":
+		return text + others + "\n"
 	}
-	return text + "\n"
-}
-
-// join puts an empty line between two texts, where there are two.
-func join(a, b string) string {
-	if a == "" || b == "" || a == b {
-		return a + strings.TrimPrefix(b, a)
-	}
-	return a + "\n\n" + b
+	return text + "\n\n" + others + "\n"
 }

@@ -3,6 +3,7 @@ package notes
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -119,16 +120,25 @@ func TestAnyFanOutIsRead(t *testing.T) {
 	file := func(name, blob string) string { return "100644 blob " + blob + "\t" + name }
 	folder := func(name, tree string) string { return "040000 tree " + tree + "\t" + name }
 	for name, tree := range map[string]string{
-		"flat":                 p.tree(file(c, own)),
-		"two digits":           p.tree(folder(c[:2], p.tree(file(c[2:], own)))),
-		"two and two":          p.tree(folder(c[:2], p.tree(folder(c[2:4], p.tree(file(c[4:], own)))))),
-		"flat and fanned out":  p.tree(file(c, own), folder(c[:2], p.tree(file(c[2:], more)))),
-		"beside what is none":  p.tree(file(c, own), file("README", more), folder("zz", p.tree(file("x", more))), folder(c[:38], p.tree(file(c[38:]+"00", more)))),
-		"two ways":             p.tree(folder(c[:2], p.tree(folder(c[2:4], p.tree(file(c[4:], more))))), folder(c[:4], p.tree(file(c[4:], own)))),
-		"an executable beside": p.tree(file(c, own), "100755 blob "+more+"\t"+strings.Repeat("0", 40)),
+		"flat":                p.tree(file(c, own)),
+		"two digits":          p.tree(folder(c[:2], p.tree(file(c[2:], own)))),
+		"two and two":         p.tree(folder(c[:2], p.tree(folder(c[2:4], p.tree(file(c[4:], own)))))),
+		"flat and fanned out": p.tree(file(c, own), folder(c[:2], p.tree(file(c[2:], more)))),
+		"beside what is none": p.tree(file(c, own), file("README", more), folder("zz", p.tree(file("x", more))), folder(c[:38], p.tree(file(c[38:]+"00", more)))),
+		"two ways":            p.tree(folder(c[:2], p.tree(folder(c[2:4], p.tree(file(c[4:], more))))), folder(c[:4], p.tree(file(c[4:], own)))),
+		"an executable":       p.tree("100755 blob " + own + "\t" + c),
+		"capital digits":      p.tree(folder(strings.ToUpper(c[:2]), p.tree(file(strings.ToUpper(c[2:]), own)))),
 	} {
 		for _, fresh := range []bool{true, false} {
-			p.git("", "update-ref", Ref, p.git("", "commit-tree", "-m", "x", tree))
+			commit := p.git("", "commit-tree", "-m", "x", tree)
+			switch name {
+			case "flat":
+				p.git("", "tag", "-f", "-a", "-m", "x", "notes", commit)
+				commit = p.git("", "rev-parse", "refs/tags/notes")
+			case "two digits":
+				commit = tree
+			}
+			p.git("", "update-ref", Ref, commit)
 			p.write(Origin{Head: gitrepo.OID(c), Date: "1 +0000"}, fresh, map[gitrepo.OID][]string{gitrepo.OID(c): {line(1)}})
 			want := line(1) + "\n\nmy own"
 			if name == "flat and fanned out" || name == "two ways" {
@@ -157,6 +167,58 @@ func TestSplitAndSpell(t *testing.T) {
 		again, rest := split(got)
 		if got != want || spell(again, rest) != got {
 			t.Errorf("%q becomes %q, want %q", note, got, want)
+		}
+	}
+}
+
+// What others remove of ours comes back with the next line, what they write
+// stays to the letter, and what they change of a note is kept beside our lines.
+func TestOthersWriteInBetween(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "sha1")
+	a, b, c, d := p.commit("a"), p.commit("b"), p.commit("c"), p.commit("d")
+	p.write(Origin{Head: a, Date: "1 +0000"}, true, map[gitrepo.OID][]string{a: {line(1)}, b: {line(2)}, c: {line(3)}})
+	notes := func(args ...string) string {
+		return p.git("", append([]string{"notes", "--ref=vaultmesh"}, args...)...)
+	}
+	own := p.blob("\n\n  my own\n\n\n")
+	notes("remove", string(a))
+	notes("append", "-m", "looks good", string(b))
+	notes("add", "-f", "-m", "mine alone", string(c))
+	notes("add", "-C", own, string(d))
+	p.write(Origin{Head: b, Date: "2 +0000"}, false, map[gitrepo.OID][]string{b: {line(4)}})
+	want := map[gitrepo.OID]string{a: line(1), b: line(2) + "\n" + line(4) + "\n\nlooks good", c: line(3) + "\n\nmine alone"}
+	for range 2 {
+		for commit, text := range want {
+			if got := notes("show", string(commit)); got != text {
+				t.Errorf("%q, want %q", got, text)
+			}
+		}
+		if got := notes("list", string(d)); got != own {
+			t.Errorf("a note of others alone became %q", notes("show", string(d)))
+		}
+		p.write(Origin{Head: c, Date: "3 +0000"}, true, map[gitrepo.OID][]string{a: {line(1)}, b: {line(2), line(4)}, c: {line(3)}})
+	}
+}
+
+// A few kilobytes name the same folders over and over.
+func TestFoldersThatAreNamedOverAndOverAreReadOnce(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "sha1")
+	a := p.commit("a")
+	tree := p.tree("100644 blob " + p.blob("x") + "\t00")
+	for range 18 {
+		var lines []string
+		for n := range 256 {
+			lines = append(lines, fmt.Sprintf("040000 tree %s\t%02x", tree, n))
+		}
+		tree = p.tree(lines...)
+	}
+	for _, message := range []string{"x", message(a)} {
+		p.git("", "update-ref", Ref, p.git("", "commit-tree", "-m", message, tree))
+		p.write(Origin{Head: a, Date: "1 +0000"}, true, map[gitrepo.OID][]string{a: {line(1)}})
+		if got := p.git("", "notes", "--ref=vaultmesh", "list"); strings.Count(got, "\n") > 1 {
+			t.Errorf("git lists\n%s", got)
 		}
 	}
 }

@@ -88,6 +88,16 @@ func (r *Repo) Read(ctx context.Context, id OID, limit int64) (Object, error) {
 	return r.ask(ctx, string(id), limit)
 }
 
+// Peel reads an object, or the one of a type that it leads to: the commit of a
+// tag, the tree of a commit. The faults are those of [Store] and ObjectMissing
+// (VM509) where it leads to none.
+func (r *Repo) Peel(ctx context.Context, id OID, kind string, limit int64) (Object, error) {
+	if !isOID(r.algorithm, id) {
+		return Object{}, missing(string(id))
+	}
+	return r.ask(ctx, string(id)+"^{"+kind+"}", limit)
+}
+
 // resolve returns the object that a person's words mean. Words that mean more
 // than one object are a fault Ambiguous (VM103).
 func (r *Repo) resolve(ctx context.Context, revision string, limit int64) (Object, error) {
