@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -101,13 +102,15 @@ type app struct {
 	refs      map[string]gitrepo.OID // as they were when the command began; nil when that is not known
 	gitConfig gitrepo.Config
 	config    config.Config
-	warned    bool // that entries are left out
+	behind    []string // words of a query behind --, where nothing is a flag
+	warned    bool     // that entries are left out
 }
 
 // Main runs one command and returns the exit status.
 func Main(env Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not end by itself
 	ignoreFileLimits()
 	a := &app{env: env, ctx: ctx, out: newPrinter(env)}
 	err := a.guarded()
@@ -195,6 +198,9 @@ func (a *app) parse(args []string) (*kong.Context, error) {
 	if err != nil {
 		return nil, fault.New(fault.Internal, "the grammar is wrong").Because(err)
 	}
+	if i := slices.Index(args, "--"); i > 0 && commandIn(a.env) == "query" {
+		args, a.behind = args[:i], args[i+1:]
+	}
 	parsed, err := k.Parse(args)
 	if err != nil {
 		return nil, a.usage(args, err)
@@ -226,7 +232,11 @@ func (a *app) usage(args []string, err error) error {
 	if commandIn(a.env) == "" && slices.Contains(commands(other), args[0]) {
 		return elsewhere(args[0], other)
 	}
-	return fault.New(fault.Usage, "%s", err)
+	if commandIn(a.env) == "query" && strings.HasPrefix(err.Error(), "unknown flag") {
+		return fault.New(fault.Usage, "%s; words that begin with a hyphen stand behind --, or in one argument with others", err)
+	}
+	said, _, _ := strings.Cut(err.Error(), "; perhaps try ") // a way to write it that would be refused next
+	return fault.New(fault.Usage, "%s", said).With("command", commandIn(a.env))
 }
 
 func otherProgram(program string) string {
@@ -318,7 +328,8 @@ func (a *app) open(noLazyFetch bool) error {
 	if !strings.HasPrefix(a.config.Ref, "refs/vaultmesh/") && a.config.Ref != "refs/heads/vaultmesh/ledger" {
 		a.refs = nil // it was not among those that were asked for
 	}
-	a.out.setColor(a.config.Color, a.env)
+	inUse, _ := strconv.ParseBool(a.env.lookup("GIT_PAGER_IN_USE"))
+	a.out.setColor(a.config.Color, inUse && a.config.Paged, a.env)
 	if mode, auto := strings.CutPrefix(a.config.Date, "auto:"); auto { // git-log, "--date"
 		a.config.Date = "default"
 		if a.out.width > 0 {
@@ -348,6 +359,9 @@ func (a *app) ledger() (*ledger.Ledger, error) {
 	return l, err
 }
 
+// latest is where the ledger's ref is by now.
+func (a *app) latest() (gitrepo.OID, error) { return a.repo.Ref(a.ctx, a.config.Ref) }
+
 // openSource opens the repository, and its ledger where its head is not known
 // without.
 func (a *app) openSource(f fetching) (index.Source, error) {
@@ -357,7 +371,7 @@ func (a *app) openSource(f fetching) (index.Source, error) {
 	if err := a.refresh(f); err != nil {
 		return index.Source{}, err
 	}
-	s := index.Source{Head: a.refs[a.config.Ref], Pinned: a.config.Ledger, Open: sync.OnceValues(a.ledger)}
+	s := index.Source{Head: a.refs[a.config.Ref], Pinned: a.config.Ledger, Open: sync.OnceValues(a.ledger), Latest: a.latest}
 	if s.Head != "" {
 		return s, nil
 	}

@@ -19,7 +19,7 @@ func (a *app) present(f fetching) error {
 	return a.withSetup(func(q setup.Request) error {
 		out, err := setup.Present(a.ctx, q)
 		if out != nil && err == nil {
-			a.out.remark("note", "took the ledger %s of %s; git vaultmesh init makes git fetch it", out.Name, out.Remote)
+			a.out.note("took the ledger %s of %s; git vaultmesh init makes git fetch it", out.Name, out.Remote)
 			return a.annotateTaken(out.Receipts)
 		}
 		return err
@@ -49,12 +49,12 @@ func (a *app) refresh(f fetching) error {
 		case fault.Has(err, fault.Interrupted):
 			return err
 		case how == setup.Advanced:
-			a.out.remark("note", "took what git fetched of the ledger of %s", remote)
+			a.out.note("took what git fetched of the ledger of %s", remote)
 			return a.annotate()
 		case how == setup.Cut:
-			a.out.remark("note", "whether the ledger of %s grew out of this one cannot be said, because the history is cut: git fetch --unshallow %s", remote, fault.Quote(remote))
+			a.out.note("whether the ledger of %s grew out of this one cannot be said, because the history is cut: git fetch --unshallow %s", remote, fault.Quote(remote))
 		case how == setup.Diverged:
-			a.out.remark("note", "the ledger of %s and this one have diverged; git vaultmesh sync is to merge them, in a later version", remote)
+			a.out.note("the ledger of %s and this one have diverged; git vaultmesh sync is to merge them, in a later version", remote)
 		case err != nil:
 			f := fault.From(err)
 			a.out.warn("what git fetched of the ledger of %s is not taken: %s: %s", remote, f.Code, f.Message)

@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
-	"github.com/VaultSovereign/git-vaultmesh/receipt"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 )
 
 type listCmd struct {
@@ -21,9 +20,9 @@ func (c *listCmd) Run(a *app) error {
 	}
 	words := ""
 	if c.What != "all" {
-		kind, ok := kindOfMany(c.What)
+		kind, ok := query.Kind(c.What)
 		if !ok {
-			return fault.New(fault.Usage, "%.40q is no kind of receipt: there are all, %s", c.What, strings.Join(manyOfKinds(), ", ")).With("command", "list")
+			return fault.New(fault.Usage, "%.40q is no kind of receipt: there are all, %s", c.What, strings.Join(query.Plurals(), ", ")).With("command", "list")
 		}
 		words = "kind:" + string(kind)
 	}
@@ -36,38 +35,4 @@ func (c *listCmd) Run(a *app) error {
 		return err
 	}
 	return a.list(from, q, c.selection)
-}
-
-// many is the plural of a kind.
-func many(kind receipt.Kind) string {
-	word := string(kind)
-	switch {
-	case kind == receipt.KindGenesis:
-		return word
-	case strings.HasSuffix(word, "y"):
-		return strings.TrimSuffix(word, "y") + "ies"
-	}
-	return word + "s"
-}
-
-func manyOfKinds() []string {
-	var words []string
-	for _, kind := range receipt.Kinds() {
-		words = append(words, many(kind))
-	}
-	return words
-}
-
-// kindOfMany reads a plural, or the kind itself.
-func kindOfMany(word string) (receipt.Kind, bool) {
-	switch word {
-	case "adrs", "adr":
-		return receipt.KindDecision, true
-	case "deploys":
-		return receipt.KindDeployment, true
-	}
-	if i := slices.Index(manyOfKinds(), word); i >= 0 {
-		return receipt.Kinds()[i], true
-	}
-	return receipt.ParseKind(word)
 }

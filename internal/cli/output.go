@@ -62,8 +62,8 @@ func terminalWidth(w io.Writer) int {
 
 // setColor decides about colour: only on a terminal, unless git's configuration
 // says never or NO_COLOR is set (no-color.org).
-func (p *printer) setColor(mode string, env Env) {
-	p.color = mode != "never" && p.width > 0 && env.lookup("TERM") != "dumb" && env.lookup("NO_COLOR") == ""
+func (p *printer) setColor(mode string, paged bool, env Env) {
+	p.color = mode != "never" && (p.width > 0 || paged) && env.lookup("TERM") != "dumb" && env.lookup("NO_COLOR") == ""
 }
 
 // structured tells whether the output is for programs.
@@ -80,25 +80,46 @@ func (p *printer) line(format string, args ...any) {
 	p.write(p.out, fmt.Sprintf(format+"\n", p.cleaned(args)...))
 }
 
-// bytes prints b as it is, for other programs; on a terminal it is cleaned.
+// bytes prints b as it is, for other programs; on a terminal its lines are
+// cleaned.
 func (p *printer) bytes(b []byte) {
-	if p.width > 0 {
-		p.line("%s", string(b))
+	if p.width == 0 {
+		p.write(p.out, string(b))
 		return
 	}
-	p.write(p.out, string(b))
+	for line := range strings.Lines(string(b)) {
+		text, end := strings.CutSuffix(line, "\n")
+		cells := strings.Split(text, "\t")
+		for i := range cells {
+			cells[i] = clean(cells[i])
+		}
+		if text = strings.Join(cells, "\t"); end {
+			text += "\n"
+		}
+		p.write(p.out, text)
+	}
 }
 
 // text prints words of this program itself, such as a help page.
 func (p *printer) text(s string) { p.write(p.out, s) }
 
 // remark prints a line beside the output: something that the user should
-// know. Programs get it within the output, so it is left out for them.
+// know. Programs get it within the output, so it is left out for them; what is
+// not in there, they get by [printer.note] and [printer.warn].
 func (p *printer) remark(prefix, format string, args ...any) {
 	if !p.structured() {
 		p.hand()
 		p.write(p.err, prefix+": "+fmt.Sprintf(format+"\n", p.cleaned(args)...))
 	}
+}
+
+// note prints a remark that programs get too.
+func (p *printer) note(format string, args ...any) {
+	if !p.structured() {
+		p.remark("note", format, args...)
+		return
+	}
+	p.object(map[string]string{"note": fmt.Sprintf(format, args...)})
 }
 
 // warn prints a warning beside the output: that something is not in it, or

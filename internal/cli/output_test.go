@@ -139,7 +139,7 @@ func TestColour(t *testing.T) {
 		{"always", 80, []string{"NO_COLOR=1"}, false}, {"auto", 80, []string{"TERM=dumb"}, false}, {"auto", 80, []string{"NO_COLOR="}, true},
 	} {
 		p, out, _ := testPrinter(c.width)
-		p.setColor(c.mode, Env{Environ: c.env})
+		p.setColor(c.mode, false, Env{Environ: c.env})
 		p.line("%s", styled{"x", color.FgRed})
 		_ = p.flush()
 		if got := strings.Contains(out.String(), "\x1b[31m"); got != c.want {

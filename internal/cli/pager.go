@@ -41,7 +41,7 @@ func (a *app) page(c paging) error {
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Stdout, cmd.Stderr, cmd.Env = a.env.Stdout, a.env.Stderr, slices.Clone(a.env.Environ)
 	for name, value := range map[string]string{"LESS": "FRX", "LV": "-c"} { // as git sets them
-		if a.env.lookup(name) == "" {
+		if !slices.ContainsFunc(a.env.Environ, func(v string) bool { return strings.HasPrefix(v, name+"=") }) {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
@@ -53,6 +53,7 @@ func (a *app) page(c paging) error {
 		return fault.New(fault.OutputFailed, "the pager %s cannot be started", command).Because(err)
 	}
 	a.out.hand()
+	a.out.color = a.out.color && a.config.Paged
 	a.out.pager, a.out.out = &pager{command, cmd, in}, bufio.NewWriter(in)
 	return nil
 }

@@ -23,7 +23,7 @@ func (c *queryCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	q, err := c.query(a, strings.Join(c.Words, " "))
+	q, err := c.query(a, strings.Join(append(c.Words, a.behind...), " "))
 	if err != nil {
 		return err
 	}

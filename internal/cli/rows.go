@@ -72,6 +72,15 @@ func (t *table) text(row []string) string {
 	return strings.TrimRight(strings.Join(cells, "  "), " ")
 }
 
+// room is how many columns a terminal has beside some, at least one; 0 where
+// the output is none.
+func (p *printer) room(beside int) int {
+	if p.width == 0 {
+		return 0
+	}
+	return max(p.width-beside, 1)
+}
+
 // cut shortens a text that stands behind so many columns to what a terminal
 // has left for it.
 func (p *printer) cut(text string, behind int) string {

@@ -140,6 +140,9 @@ var errSeenEnough = errors.New("the output is closed")
 func (a *app) indexFolders() []string {
 	folders := []string{filepath.Join(a.repo.CommonDir, "vaultmesh")}
 	cache := a.env.lookup("XDG_CACHE_HOME")
+	if !filepath.IsAbs(cache) { // which the XDG Base Directory Specification tells to ignore
+		cache = ""
+	}
 	if home := a.env.lookup("HOME"); cache == "" && home != "" {
 		cache = filepath.Join(home, ".cache")
 	}

@@ -107,7 +107,7 @@ func (a *app) quickly(l *ledger.Ledger) finding {
 // entries are those that a query means.
 func (a *app) entries(l *ledger.Ledger, q *query.Query) ([]*ledger.Entry, error) {
 	var paths []string
-	from := index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return l, nil }}
+	from := index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return l, nil }, Latest: a.latest}
 	err := a.search(from, q, selection{}, func(r *index.Row) error {
 		paths = append(paths, r.Path())
 		return nil
@@ -331,8 +331,9 @@ func (c *showCmd) printBody(a *app, r *receipt.Receipt) {
 		if json.Unmarshal(body[name], &s) == nil {
 			text = s
 		}
-		for i, line := range strings.Split(text, "\n") {
-			a.field(map[bool]string{true: name, false: ""}[i == 0], line)
+		for line := range strings.SplitSeq(text, "\n") {
+			a.out.line("%s", strings.TrimRight(pad(name, -10)+" "+line, " "))
+			name = ""
 		}
 	}
 }

@@ -54,7 +54,10 @@ func (c *timelineCmd) Run(a *app) error {
 	here := a.env.Now().Location()
 	err = a.search(from, q, c.selection, func(r *index.Row) error {
 		at := r.Doc.At.Time()
-		all = append(all, happening{r.Doc.ID.String(), at.Format(time.RFC3339), string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist, at.In(here)})
+		all = append(all, happening{
+			ID: r.Doc.ID.String(), At: at.Format(time.RFC3339), Kind: string(r.Doc.Kind), Component: r.Doc.Component, Version: r.Doc.Version, What: r.Gist,
+			at: at.In(here),
+		})
 		return nil
 	})
 	if a.out.structured() {
@@ -90,8 +93,18 @@ func (a *app) printDays(all []day) error {
 	return list.end()
 }
 
+// leastWords is how many columns of a terminal are kept for the words of a row.
+const leastWords = 24
+
 func (a *app) drawDays(all []day) {
-	threads := newThreads(all)
+	var components []string
+	for _, d := range all {
+		for _, h := range d.Entries {
+			components = append(components, h.Component)
+		}
+	}
+	const beside = 2 + 5 + 2 + 2 + 10 + 2 // columns that are neither threads nor words
+	threads := newThreads(components, a.out.room(beside+leastWords))
 	for _, d := range all {
 		if a.out.failed != nil {
 			return // nobody looks any more
@@ -102,62 +115,7 @@ func (a *app) drawDays(all []day) {
 			if h.What != "" && h.What != h.Component {
 				words += "  " + h.What
 			}
-			a.out.line("  %s  %s  %s  %s", h.at.Format("15:04"), threads.draw(h.Component), styled{h.ID[:10], color.FgYellow}, a.out.cut(words, 2+5+2+threads.width()+2+10+2))
+			a.out.line("  %s  %s  %s  %s", h.at.Format("15:04"), threads.draw(h.Component), styled{h.ID[:10], color.FgYellow}, a.out.cut(words, beside+threads.width()))
 		}
 	}
-}
-
-// maxThreads is how many threads are drawn beside each other. Further
-// components share the last place.
-const maxThreads = 12
-
-// threads are the components that are still to come, each in its place.
-type threads struct {
-	left   map[string]int // entries of a component that are not drawn yet
-	places []string       // which component has a place, "" for a free one
-	most   int
-}
-
-func newThreads(all []day) *threads {
-	t := &threads{left: make(map[string]int)}
-	for _, d := range all {
-		for _, h := range d.Entries {
-			t.left[h.Component]++
-		}
-	}
-	t.most = min(len(t.left), maxThreads)
-	t.places = make([]string, t.most)
-	return t
-}
-
-// width is how many columns the threads take.
-func (t *threads) width() int { return 2*t.most - 1 }
-
-// draw draws one entry of a component: its own place, and the threads that
-// pass by. A receipt without a component has no thread.
-func (t *threads) draw(component string) string {
-	own := slices.Index(t.places, component)
-	if component == "" || own < 0 {
-		own = slices.Index(t.places, "")
-	}
-	if own < 0 {
-		own = t.most - 1
-	} else if component != "" {
-		t.places[own] = component
-	}
-	cells := make([]string, t.most)
-	for i, name := range t.places {
-		switch {
-		case i == own:
-			cells[i] = "●"
-		case name != "":
-			cells[i] = "│"
-		default:
-			cells[i] = " "
-		}
-	}
-	if t.left[component]--; t.left[component] == 0 && component != "" && t.places[own] == component {
-		t.places[own] = ""
-	}
-	return strings.Join(cells, " ")
 }

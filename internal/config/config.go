@@ -19,6 +19,7 @@ type Config struct {
 	Ledger  receipt.ID // vaultmesh.ledger: the genesis that it must have; zero when nobody said
 	Advice  bool       // advice.vaultmeshPush: say how to push after recording
 	Color   string     // color.vaultmesh, color.ui: auto, always or never
+	Paged   bool       // color.pager: whether there is colour in a pager too
 	Date    string     // log.date: how dates are shown
 	Remotes []string   // the remotes that have a URL, sorted
 	Tracked []string   // those that branches track, sorted
@@ -33,7 +34,7 @@ var known = []string{"vaultmesh.ledger", "vaultmesh.ref"}
 // Load reads the settings out of git's configuration. A value of the wrong
 // form is a fault BadConfig (VM104).
 func Load(c gitrepo.Config) (Config, error) {
-	cfg := Config{Ref: ledger.DefaultRef, Advice: true, Color: "auto", Date: "default", Remotes: c.Remotes()}
+	cfg := Config{Ref: ledger.DefaultRef, Advice: true, Color: "auto", Paged: true, Date: "default", Remotes: c.Remotes()}
 	if ref, ok := c.Value("vaultmesh.ref"); ok {
 		if !receipt.ValidRef(ref) || !strings.HasPrefix(ref, "refs/vaultmesh/") && !strings.HasPrefix(ref, "refs/heads/") {
 			return cfg, bad("vaultmesh.ref", ref, "a full ref name below refs/vaultmesh/ or refs/heads/, such as "+ledger.DefaultRef)
@@ -59,6 +60,11 @@ func Load(c gitrepo.Config) (Config, error) {
 		return cfg, err
 	}
 	cfg.Color = color
+	if paged, ok := c.Value("color.pager"); ok {
+		if cfg.Paged, err = boolean("color.pager", paged); err != nil {
+			return cfg, err
+		}
+	}
 	if date, ok := c.Value("log.date"); ok {
 		cfg.Date = date
 	}

@@ -88,7 +88,7 @@ func Codes() []Code {
 var catalog = map[Code]Entry{
 	Usage:        {ExitUsage, "wrong usage", "see what is possible:\n{program} help {command}"},
 	NoRepository: {ExitRepository, "no repository", "go into a repository, or make one:\ngit init"},
-	Ambiguous:    {ExitUsage, "ambiguous operand", "say which is meant with --file, --id or --rev, or give more digits"},
+	Ambiguous:    {ExitUsage, "ambiguous operand", "give more digits of the id, or the whole name of the ref; verify takes --file, --id or --rev"},
 	BadConfig:    {ExitUsage, "wrong configuration", "see where the value comes from, then correct it:\ngit config --show-origin --get-all {key}"},
 	NoIdentity: {ExitUsage, "no identity", "tell git who you are:\n" +
 		"git config --global user.name \"Your Name\"\ngit config --global user.email you@example.com"},
@@ -109,7 +109,7 @@ var catalog = map[Code]Entry{
 		"the rule is in docs/spec/canonical.md"},
 	TooLarge: {ExitUsage, "over a limit", "shorten it; long texts belong into a file given with --evidence"},
 	BadField: {ExitUsage, "field against its rule", "see the rules for fields:\n{program} help record"},
-	NotUTF8:  {ExitUsage, "not UTF-8", "convert the text to UTF-8 and record it again"},
+	NotUTF8:  {ExitUsage, "not UTF-8", "convert the text to UTF-8 and run the command again"},
 	Secret: {ExitUsage, "looks like a secret", "a ledger is never rewritten: take the secret out, or, if it is none, say so:\n" +
 		"--allow-secret"},
 	BadKind: {ExitUsage, "kind cannot be recorded by hand", "record takes release, deployment (or deploy), decision, incident and discovery"},
@@ -127,8 +127,8 @@ var catalog = map[Code]Entry{
 	DiskFull:         {ExitRepository, "disk is full", "nothing was recorded; make room and run the command again"},
 	ObjectMissing:    {ExitIncomplete, "object is missing", "fetch what this clone lacks:\ngit fetch --refetch {remote} {ref}"},
 	ObjectCorrupt:    {ExitInvalid, "object is corrupt", "see the damage, then take the object from a good clone:\ngit fsck --full"},
-	NoMatch:          {ExitNotFound, "no match", "try fewer or shorter words; without words everything is listed"},
-	Invalid:          {ExitInvalid, "verification failed", "the steps above say what does not hold; compare with another clone before trusting it"},
+	NoMatch:          {ExitNotFound, "no match", "ask for less: fewer or shorter words, fewer filters; without any, everything is listed"},
+	Invalid:          {ExitInvalid, "verification failed", "what does not hold is said above; compare with another clone before trusting it"},
 	Incomplete:       {ExitIncomplete, "verification is incomplete", "{how}"},
 	ArtifactMismatch: {ExitInvalid, "artifact does not match", "do not use this file; see what was recorded under its name:\ngit remembrancer query {name}"},
 	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --component NAME --version VERSION --artifact {path}"},

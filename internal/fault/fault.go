@@ -100,9 +100,14 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) Exit() Exit { return Lookup(e.Code).Exit }
 
 // Fix is the catalog's advice with the fault's details filled in. A {name}
-// without a detail stays as <name>.
+// without a detail stays as <name>. The detail "where", lines that show the
+// place of the fault in what was typed, follows.
 func (e *Error) Fix() string {
-	return fill(Lookup(e.Code).Fix, e.Details)
+	fix := fill(Lookup(e.Code).Fix, e.Details)
+	if where := e.Details["where"]; where != "" {
+		fix += "\n" + where
+	}
+	return fix
 }
 
 // Causes lists the sentences below the fault, outermost first.
@@ -163,7 +168,7 @@ func fill(text string, details map[string]string) string {
 		}
 		text = text[open+end+1:]
 	}
-	return b.String() + text
+	return strings.TrimRight(b.String()+text, " ")
 }
 
 // Quote makes a value one word of a shell, as far as it is none: advice is
@@ -185,10 +190,10 @@ func Quote(value string) string {
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }
 
-// word is a detail as it stands in advice. The details program and how are
-// words of our own, and not one word.
+// word is a detail as it stands in advice. The details program, command and how
+// are words of our own, none or several.
 func word(name, value string) string {
-	if name == "program" || name == "how" {
+	if name == "program" || name == "command" || name == "how" {
 		return value
 	}
 	return Quote(value)

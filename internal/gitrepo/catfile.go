@@ -258,6 +258,9 @@ func (r *Repo) readerDied(ctx context.Context, name string) error {
 		return fault.New(fault.Interrupted, "interrupted")
 	}
 	cause := &failure{subcommand: "cat-file", stderr: string(bytes.TrimSpace(said.bytes))}
+	if cause.says("promisor remote") { // a partial clone that cannot ask for what it lacks
+		return fault.From(missing(name)).Because(cause)
+	}
 	return fault.New(fault.ObjectCorrupt, "object %.64q cannot be read", name).Because(cause)
 }
 

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"context"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,7 +29,8 @@ var (
 
 	weekday      = regexp.MustCompile(`(?i)^(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?,? +`)
 	secondsForm  = regexp.MustCompile(`^@?([0-9]{9,12})( [+-][0-9]{4})?$`)
-	relativeForm = regexp.MustCompile(`^([0-9]+[. ]+(second|minute|hour|day|week|month|year)s?[. ]+)+ago$|^(yesterday|noon|midnight|tea)$` +
+	countedForm  = regexp.MustCompile(`([0-9]+)[. ]+(second|minute|hour|day|week|month|year)s?`)
+	relativeForm = regexp.MustCompile(`^([0-9]+[. ]+(second|minute|hour|day|week|month|year)s?([. ]+|$))+(ago)?$|^(yesterday|noon|midnight|tea)$` +
 		`|^last[. ]+(second|minute|hour|day|week|month|year|(mon|tues|wednes|thurs|fri|satur|sun)day)$`)
 )
 
@@ -55,15 +57,18 @@ func (r *Repo) ParseDate(ctx context.Context, text string, now time.Time) (Span,
 	case "today":
 		return day(now), nil
 	}
-	at, err := r.relativeDate(ctx, text)
+	at, err := r.relativeDate(ctx, text, now)
 	return Span{at, at}, err
 }
 
 // relativeDate has git count from the present.
-func (r *Repo) relativeDate(ctx context.Context, text string) (time.Time, error) {
+func (r *Repo) relativeDate(ctx context.Context, text string, now time.Time) (time.Time, error) {
 	notADate := fault.New(fault.BadDate, "%.80q is not a date", text)
 	if !relativeForm.MatchString(strings.ToLower(text)) {
 		return time.Time{}, notADate
+	}
+	if counted(text) > now.Sub(time.Unix(0, 0)).Hours()/24 { // git counts no further back, and says so by other dates
+		return time.Time{}, fault.New(fault.BadDate, "%.80q is before 1970", text)
 	}
 	out, err := r.git.run(ctx, nil, "rev-parse", "--since="+text)
 	var f *failure
@@ -78,6 +83,19 @@ func (r *Repo) relativeDate(ctx context.Context, text string) (time.Time, error)
 		return time.Time{}, notADate
 	}
 	return time.Unix(seconds, 0), nil
+}
+
+// counted is about how many days a relative date counts back.
+func counted(text string) float64 {
+	days := 0.0
+	for _, part := range countedForm.FindAllStringSubmatch(strings.ToLower(text), -1) {
+		n, err := strconv.ParseFloat(part[1], 64)
+		if err != nil {
+			return math.Inf(1)
+		}
+		days += n * map[string]float64{"second": 1. / 86400, "minute": 1. / 1440, "hour": 1. / 24, "day": 1, "week": 7, "month": 31, "year": 366}[part[2]]
+	}
+	return days
 }
 
 func parseDay(text string, zone *time.Location) (Span, bool) {

@@ -18,9 +18,9 @@ func TestResolveCommit(t *testing.T) {
 	s.git("tag", "--annotate", "--message", "v1", "v1")
 	second := s.commit("second")
 	r := s.open()
-	for revision, want := range map[string]OID{"HEAD": second, "HEAD^": first, "v1": first, "main": second, string(first): first, string(first[:10]): first} {
+	for revision, want := range map[string]OID{"HEAD": second, "HEAD^": first, "v1": first, "main": second, ":/first": first, string(first): first, string(first[:10]): first} {
 		id, c, err := r.ResolveCommit(context.Background(), revision)
-		if id != want || err != nil || string(c.Tree) != s.git("rev-parse", revision+"^{tree}") {
+		if id != want || err != nil || string(c.Tree) != s.git("rev-parse", string(want)+"^{tree}") {
 			t.Errorf("%s is %s with the tree %s, %v", revision, id, c.Tree, err)
 		}
 	}

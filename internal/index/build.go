@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,8 +20,8 @@ import (
 // folded already and joined by the unit separator, which no text of a receipt
 // may have. They stand in a table without contents: those are in receipt.
 const (
-	tables = `CREATE TABLE meta(format TEXT NOT NULL, program TEXT NOT NULL, genesis TEXT NOT NULL, head TEXT NOT NULL, skipped INTEGER NOT NULL);
-CREATE TABLE receipt(n INTEGER PRIMARY KEY, id BLOB NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, kind TEXT NOT NULL, component TEXT NOT NULL, version TEXT NOT NULL, gist TEXT NOT NULL, about TEXT NOT NULL, ref TEXT NOT NULL, labels TEXT NOT NULL, digests BLOB NOT NULL, links BLOB NOT NULL, signers TEXT NOT NULL, texts TEXT NOT NULL);
+	tables = `CREATE TABLE meta(format TEXT NOT NULL, program TEXT NOT NULL, genesis TEXT NOT NULL, head TEXT NOT NULL, skipped INTEGER NOT NULL, receipts INTEGER NOT NULL);
+CREATE TABLE receipt(n INTEGER PRIMARY KEY, id BLOB NOT NULL, at INTEGER NOT NULL, recorded INTEGER NOT NULL, kind TEXT NOT NULL, component TEXT NOT NULL, version TEXT NOT NULL, gist TEXT NOT NULL, about TEXT NOT NULL, ref TEXT NOT NULL, labels TEXT NOT NULL, digests BLOB NOT NULL, links BLOB NOT NULL, signers TEXT NOT NULL, texts TEXT NOT NULL, sum INTEGER NOT NULL);
 CREATE TABLE digest(half INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(half, n)) WITHOUT ROWID;
 CREATE TABLE link(half INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY(half, n)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE grams USING fts5(texts, content='', tokenize='trigram case_sensitive 1', detail=none, columnsize=0);
@@ -51,7 +52,7 @@ func build(ctx context.Context, l *ledger.Ledger, dir string, want key, o Option
 	if err != nil {
 		return err
 	}
-	info, err := f.Stat()
+	info, err := f.Stat() // its time is now, as this file system has it
 	f.Close()
 	if err == nil {
 		err = fill(ctx, l, f.Name(), want, o)
@@ -72,7 +73,7 @@ func build(ctx context.Context, l *ledger.Ledger, dir string, want key, o Option
 
 // point has the pointer name a database, and removes the one before.
 func point(dir, name string) error {
-	before := current(dir)
+	before, _ := current(dir)
 	f, err := os.CreateTemp(dir, "pointer-*")
 	if err != nil {
 		return err
@@ -91,14 +92,20 @@ func point(dir, name string) error {
 	return nil
 }
 
-// sweep removes what builds left behind that were killed: what the pointer does
-// not name, and nobody wrote to for an hour.
+var leftForm = regexp.MustCompile(`^(index-[0-9]+\.sqlite(-journal)?|pointer-[0-9]+)$`)
+
+// sweep removes what builds left behind that were killed: files of ours that
+// the pointer does not name, and nobody wrote to in the hour before now.
 func sweep(dir string, now time.Time) {
-	left, _ := filepath.Glob(filepath.Join(dir, "index-*"))
-	others, _ := filepath.Glob(filepath.Join(dir, "pointer-*"))
-	for _, path := range append(left, others...) {
-		info, err := os.Stat(path)
-		if err == nil && !strings.HasPrefix(path, current(dir)) && now.Sub(info.ModTime()) > time.Hour {
+	kept, err := current(dir)
+	if err != nil {
+		return
+	}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		info, err := e.Info()
+		path := filepath.Join(dir, e.Name())
+		if err == nil && leftForm.MatchString(e.Name()) && info.Mode().IsRegular() && !strings.HasPrefix(path, kept) && now.Sub(info.ModTime()) > time.Hour {
 			os.Remove(path)
 		}
 	}
@@ -130,7 +137,7 @@ func fill(ctx context.Context, l *ledger.Ledger, path string, want key, o Option
 	if _, err := tx.ExecContext(ctx, lookups); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES(?, ?, ?, ?, ?)", format, want.program, want.genesis.String(), want.head, skipped); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO meta VALUES(?, ?, ?, ?, ?, (SELECT count(*) FROM receipt))", format, want.program, want.genesis.String(), want.head, skipped); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -210,17 +217,17 @@ func (x *Index) update(ctx context.Context, s Source, want key, o Options) error
 	if m, err = x.meta(ctx, tx); err != nil || m.head == want.head {
 		return err
 	}
-	if err := grow(ctx, l, tx, m.head, want, o); err != nil {
+	if err := grow(ctx, s, l, tx, m.head, want, o); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE meta SET head = ?", want.head); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE meta SET head = ?, receipts = (SELECT ifnull(max(n), 0) FROM receipt)", want.head); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
 // grow adds what the ledger has grown by since a head.
-func grow(ctx context.Context, l *ledger.Ledger, tx *sql.Tx, head string, want key, o Options) error {
+func grow(ctx context.Context, s Source, l *ledger.Ledger, tx *sql.Tx, head string, want key, o Options) error {
 	earlier, err := l.At(ctx, gitrepo.OID(head))
 	if interrupted(err) {
 		return err
@@ -251,10 +258,13 @@ func grow(ctx context.Context, l *ledger.Ledger, tx *sql.Tx, head string, want k
 			return errNotClean
 		},
 	})
-	if err == nil && !grown {
-		err = errors.New("index: the ledger lost something since")
+	if err != nil || grown {
+		return err
 	}
-	return err
+	if latest, err := s.Latest(); err == nil && string(latest) != want.head {
+		return ErrOvertaken
+	}
+	return errors.New("index: the ledger lost something since")
 }
 
 // writer holds the statements that write an entry.
@@ -266,8 +276,8 @@ func newWriter(ctx context.Context, tx *sql.Tx) (*writer, error) {
 	w := new(writer)
 	for into, text := range map[**sql.Stmt]string{
 		&w.seen:   "SELECT n FROM receipt WHERE id = ?",
-		&w.row:    "INSERT INTO receipt VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		&w.change: "UPDATE receipt SET signers = ? WHERE n = ?",
+		&w.row:    "INSERT INTO receipt VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		&w.change: "UPDATE receipt SET signers = ?, sum = ? WHERE n = ?",
 		&w.digest: "INSERT OR IGNORE INTO digest VALUES(?, ?)",
 		&w.link:   "INSERT OR IGNORE INTO link VALUES(?, ?)",
 		&w.grams:  "INSERT INTO grams(rowid, texts) VALUES(?, ?)",
@@ -303,7 +313,7 @@ func (w *writer) put(ctx context.Context, r *Row) error {
 		return w.insert(ctx, r)
 	}
 	if err == nil {
-		_, err = w.change.ExecContext(ctx, strings.Join(r.Doc.Signers, separator), n)
+		_, err = w.change.ExecContext(ctx, strings.Join(r.Doc.Signers, separator), r.sum(), n)
 	}
 	return err
 }
@@ -311,7 +321,7 @@ func (w *writer) put(ctx context.Context, r *Row) error {
 func (w *writer) insert(ctx context.Context, r *Row) error {
 	texts := strings.Join(r.Doc.Texts, separator)
 	result, err := w.row.ExecContext(ctx, r.Doc.ID[:], int64(r.Doc.At), int64(r.Recorded), string(r.Doc.Kind), r.Doc.Component, r.Doc.Version, r.Gist,
-		string(r.Doc.Commit), r.Doc.Ref, strings.Join(r.Doc.Labels, separator), concat(r.Doc.Digests), concat(r.Doc.Links), strings.Join(r.Doc.Signers, separator), texts)
+		string(r.Doc.Commit), r.Doc.Ref, strings.Join(r.Doc.Labels, separator), concat(r.Doc.Digests), concat(r.Doc.Links), strings.Join(r.Doc.Signers, separator), texts, r.sum())
 	if err != nil {
 		return err
 	}

@@ -35,15 +35,28 @@ const pointer = "index"
 
 var fileForm = regexp.MustCompile(`^index-[0-9]+\.sqlite$`)
 
-// current is the path of the database that a folder's pointer names, "" when
-// there is none.
-func current(dir string) string {
-	name, err := os.ReadFile(filepath.Join(dir, pointer))
-	if err != nil || !fileForm.Match(name) {
-		return ""
+// current is the path of the database that a folder's pointer names. It is an
+// error when there is none, [os.ErrNotExist] where there never was.
+func current(dir string) (string, error) {
+	path := filepath.Join(dir, pointer)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
 	}
-	return filepath.Join(dir, string(name))
+	if !info.Mode().IsRegular() || info.Size() > maxName {
+		return "", errPointer
+	}
+	name, err := os.ReadFile(path)
+	if err != nil || !fileForm.Match(name) {
+		return "", errPointer
+	}
+	return filepath.Join(dir, string(name)), nil
 }
+
+// maxName bounds the name of a database, in bytes.
+const maxName = 64
+
+var errPointer = errors.New("index: nothing says which file it is")
 
 // Options say where the index lies, and who is told what.
 type Options struct {
@@ -59,6 +72,7 @@ type Source struct {
 	Head   gitrepo.OID
 	Pinned receipt.ID // the genesis that it must have; zero when nobody said
 	Open   func() (*ledger.Ledger, error)
+	Latest func() (gitrepo.OID, error) // the head that the ledger has by now
 }
 
 // Index answers queries about one ledger at one head. It is not safe for
@@ -78,7 +92,7 @@ type key struct {
 	head    string
 }
 
-// whole is the key with the genesis that the ledger has.
+// whole is the key with the genesis and the head that the ledger has.
 func (k key) whole(ctx context.Context, s Source) (key, *ledger.Ledger, error) {
 	l, err := s.Open()
 	if err != nil {
@@ -88,19 +102,23 @@ func (k key) whole(ctx context.Context, s Source) (key, *ledger.Ledger, error) {
 	if err != nil {
 		return k, nil, err
 	}
-	k.genesis = genesis.ID
+	k.genesis, k.head = genesis.ID, string(l.Head) // which may be later than when it was looked at
 	return k, l, nil
 }
 
-// Open opens the index of a ledger, brings it up to date, or builds it. The
-// fault is Unavailable (VM518) when there can be none, and those of opening and
-// reading the ledger. Close it after use.
+// ErrOvertaken says that an index has more than the ledger that is asked about,
+// because another process read a later head. It is right for everybody else.
+var ErrOvertaken = errors.New("index: another process is ahead")
+
+// Open opens the index of a ledger, brings it up to date, or builds it. An error
+// is [ErrOvertaken], the fault Unavailable (VM518) when there can be none, or one
+// of opening and reading the ledger. Close it after use.
 func Open(ctx context.Context, s Source, o Options) (*Index, error) {
 	want := key{o.Program, s.Pinned, string(s.Head)}
 	var why error
 	for _, dir := range o.Folders {
 		x, err := open(ctx, s, dir, want, o)
-		if err == nil || ofLedger(err) {
+		if err == nil || ofLedger(err) || errors.Is(err, ErrOvertaken) {
 			return x, err
 		}
 		if why = err; busy(err) {
@@ -118,8 +136,8 @@ func ofLedger(err error) bool {
 
 // open tries one place: what is there, else a new one.
 func open(ctx context.Context, s Source, dir string, want key, o Options) (*Index, error) {
-	x, err := existing(ctx, s, current(dir), want, o)
-	if err == nil || ofLedger(err) || busy(err) {
+	x, err := existing(ctx, s, dir, want, o)
+	if err == nil || ofLedger(err) || busy(err) || errors.Is(err, ErrOvertaken) {
 		return x, err
 	}
 	why := err
@@ -131,15 +149,32 @@ func open(ctx context.Context, s Source, dir string, want key, o Options) (*Inde
 		return nil, err
 	}
 	if !errors.Is(why, os.ErrNotExist) {
-		o.Remark("the index was built anew: " + strings.TrimPrefix(why.Error(), "index: "))
+		o.Remark("the index was built anew: " + reason(why))
 	}
-	return existing(ctx, s, current(dir), want, o)
+	return existing(ctx, s, dir, want, o)
+}
+
+// reason says in a few words why an index is not used.
+func reason(err error) string {
+	for _, known := range []error{errStale, errForm, errPointer, errNotClean} {
+		if errors.Is(err, known) {
+			err = known
+		}
+	}
+	if resultCode(err) != 0 {
+		return "it was damaged"
+	}
+	return strings.TrimPrefix(err.Error(), "index: ")
 }
 
 // existing opens an index that is there, and brings it up to date.
-func existing(ctx context.Context, s Source, path string, want key, o Options) (*Index, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, os.ErrNotExist
+func existing(ctx context.Context, s Source, dir string, want key, o Options) (*Index, error) {
+	path, err := current(dir)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.New("index: its file is gone")
 	}
 	db, err := connect(path)
 	if err != nil {
@@ -171,7 +206,7 @@ func connect(path string) (*sql.DB, error) {
 // Remove throws the indexes in some folders away.
 func Remove(folders []string) {
 	for _, dir := range folders {
-		if path := current(dir); path != "" {
+		if path, err := current(dir); err == nil {
 			os.Remove(path)
 		}
 	}
@@ -184,7 +219,7 @@ var errStale = errors.New("index: it was made by another version, or of another 
 
 // check sees that the database is one of ours, of this version and ledger.
 func (x *Index) check(ctx context.Context, want key) error {
-	rows, err := x.db.QueryContext(ctx, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'grams_*' ORDER BY rowid")
+	rows, err := x.db.QueryContext(ctx, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND (type <> 'table' OR name NOT GLOB 'grams_*') ORDER BY rowid")
 	if err != nil {
 		return err
 	}
@@ -205,11 +240,15 @@ func (x *Index) check(ctx context.Context, want key) error {
 	}
 	got, err := x.meta(ctx, x.db)
 	if err != nil {
-		return err
+		return errors.Join(errStale, err)
 	}
 	ours := got.format == format && got.program == want.program
 	if !ours || !want.genesis.IsZero() && got.genesis != want.genesis.String() {
 		return errStale
+	}
+	var last int
+	if err := x.db.QueryRowContext(ctx, "SELECT ifnull(max(n), 0) FROM receipt").Scan(&last); err != nil || last != got.receipts {
+		return errors.Join(errForm, err)
 	}
 	return nil
 }
@@ -217,7 +256,7 @@ func (x *Index) check(ctx context.Context, want key) error {
 // meta is the one row that says what the index was made from.
 type meta struct {
 	format, program, genesis, head string
-	skipped                        int
+	skipped, receipts              int
 }
 
 type querier interface {
@@ -225,7 +264,7 @@ type querier interface {
 }
 
 func (x *Index) meta(ctx context.Context, q querier) (m meta, err error) {
-	err = q.QueryRowContext(ctx, "SELECT format, program, genesis, head, skipped FROM meta").Scan(&m.format, &m.program, &m.genesis, &m.head, &m.skipped)
+	err = q.QueryRowContext(ctx, "SELECT format, program, genesis, head, skipped, receipts FROM meta").Scan(&m.format, &m.program, &m.genesis, &m.head, &m.skipped, &m.receipts)
 	return m, err
 }
 

@@ -1,11 +1,13 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -15,8 +17,14 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// few is how many candidates are sorted rather than met in order.
-const few = 4096
+// The numbers of candidates: how many are sorted rather than met in order where
+// only some receipts are wanted, and where all are; and how many are looked at
+// in the first reading. While one lasts, no other process can write.
+const (
+	few     = 4096
+	many    = 1 << 17
+	reading = 1 << 14
+)
 
 // Request is what to look for.
 type Request struct {
@@ -41,44 +49,73 @@ func (x *Index) Search(ctx context.Context, want Request, each func(*Row) error)
 	return err
 }
 
+// search reads some candidates at a time: while they are printed, which takes as
+// long as a person looks at a page, nobody is kept from writing.
 func (x *Index) search(ctx context.Context, want Request, each func(*Row) error) error {
 	s := statement{}
 	if err := s.conditions(ctx, x.db, want.Query.Lookup(), want.Limit > 0); err != nil {
 		return err
 	}
-	rows, err := x.db.QueryContext(ctx, s.text(want.Reverse), s.args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for found := 0; rows.Next() && (want.Limit == 0 || found < want.Limit); {
-		r, err := scan(rows)
+	var last *Row
+	for found, size := 0, reading; ; size = min(2*size, many) {
+		meant, next, err := x.read(ctx, s.after(last, want.Reverse), want, found, size)
 		if err != nil {
 			return err
 		}
-		want.Looked()
-		if !want.Query.Matches(&r.Doc) {
-			continue
+		for _, r := range meant {
+			if err := each(r); err != nil {
+				return err
+			}
 		}
-		found++
-		if err := each(r); err != nil {
-			return err
+		if found += len(meant); next == nil || want.Limit > 0 && found == want.Limit {
+			return nil
 		}
+		last = next
 	}
-	return rows.Err()
 }
 
-// errForm says that a row cannot be one of ours.
-var errForm = errors.New("index: a row has the wrong form")
+// read reads the next candidates, size of them, and returns those that are meant
+// and the last one that it looked at, nil when there are no more. found is how
+// many were found before.
+func (x *Index) read(ctx context.Context, s statement, want Request, found, size int) (meant []*Row, last *Row, err error) {
+	rows, err := x.db.QueryContext(ctx, s.text(want.Reverse, size), s.args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	looked := 0
+	for rows.Next() {
+		if last, err = scan(rows); err != nil {
+			return nil, nil, cmp.Or(ctx.Err(), err)
+		}
+		looked++
+		want.Looked()
+		if !want.Query.Matches(&last.Doc) {
+			continue
+		}
+		last.Doc.Texts = nil // of no more use
+		if meant = append(meant, last); found+len(meant) == want.Limit {
+			break
+		}
+	}
+	if looked < size {
+		last = nil
+	}
+	return meant, last, rows.Err()
+}
+
+// errForm says that rows are missing, or cannot be ours.
+var errForm = errors.New("index: it was damaged")
 
 func scan(rows *sql.Rows) (*Row, error) {
 	var r Row
 	var id, digests, links sql.RawBytes
 	var at, recorded int64
 	var kind, about, labels, signers, texts string
-	err := rows.Scan(&id, &at, &recorded, &kind, &r.Doc.Component, &r.Doc.Version, &r.Gist, &about, &r.Doc.Ref, &labels, &digests, &links, &signers, &texts)
+	var sum int64
+	err := rows.Scan(&id, &at, &recorded, &kind, &r.Doc.Component, &r.Doc.Version, &r.Gist, &about, &r.Doc.Ref, &labels, &digests, &links, &signers, &texts, &sum)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(errForm, err)
 	}
 	if len(id) != len(r.Doc.ID) || len(digests)%len(receipt.Digest{}) != 0 || len(links)%len(receipt.ID{}) != 0 {
 		return nil, errForm
@@ -87,6 +124,9 @@ func scan(rows *sql.Rows) (*Row, error) {
 	r.Doc.At, r.Recorded, r.Doc.Kind, r.Doc.Commit = receipt.Time(at), receipt.Time(recorded), receipt.Kind(kind), receipt.Object(about)
 	r.Doc.Labels, r.Doc.Signers, r.Doc.Texts = list(labels), list(signers), list(texts)
 	r.Doc.Digests, r.Doc.Links = hashes(digests), hashes(links)
+	if r.sum() != sum {
+		return nil, errForm
+	}
 	return &r, nil
 }
 
@@ -111,16 +151,31 @@ type statement struct {
 	args  []any
 }
 
-func (s *statement) text(reverse bool) string {
+func (s *statement) text(reverse bool, size int) string {
 	order := "at DESC, id"
 	if reverse {
 		order = "at, id DESC"
 	}
-	text := "SELECT id, at, recorded, kind, component, version, gist, about, ref, labels, digests, links, signers, texts FROM receipt"
+	text := "SELECT id, at, recorded, kind, component, version, gist, about, ref, labels, digests, links, signers, texts, sum FROM receipt"
 	if len(s.where) > 0 {
 		text += " WHERE " + strings.Join(s.where, " AND ")
 	}
-	return text + " ORDER BY " + order
+	return text + " ORDER BY " + order + fmt.Sprintf(" LIMIT %d", size)
+}
+
+// after is the statement for what comes after a row, in its order.
+func (s statement) after(last *Row, reverse bool) statement {
+	if last == nil {
+		return s
+	}
+	next := statement{slices.Clone(s.where), slices.Clone(s.args)}
+	at, id := int64(last.Doc.At), last.Doc.ID[:]
+	if reverse {
+		next.add("at >= ? AND (at > ? OR id < ?)", at, at, id)
+	} else {
+		next.add("at <= ? AND (at < ? OR id > ?)", at, at, id)
+	}
+	return next
 }
 
 func (s *statement) add(condition string, args ...any) {
@@ -151,15 +206,17 @@ func (s *statement) conditions(ctx context.Context, db *sql.DB, l query.Lookup, 
 	return s.grams(ctx, db, expression(l.Grams), limited)
 }
 
-// grams narrows to what has the trigrams. Where these are common and only
-// some receipts are wanted, it is cheaper to meet the newest first and look.
+// grams narrows to what has the trigrams. Where these are common it is cheaper
+// to meet the newest first and look.
 func (s *statement) grams(ctx context.Context, db *sql.DB, expression string, limited bool) error {
+	enough := many
 	if limited {
-		var n int
-		err := db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM grams WHERE grams MATCH ? LIMIT ?)", expression, few).Scan(&n)
-		if err != nil || n == few {
-			return err
-		}
+		enough = few
+	}
+	var n int
+	err := db.QueryRowContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM grams WHERE grams MATCH ? LIMIT ?)", expression, enough).Scan(&n)
+	if err != nil || n == enough {
+		return err
 	}
 	s.add("n IN (SELECT rowid FROM grams WHERE grams MATCH ?)", expression)
 	return nil

@@ -61,9 +61,9 @@ func (w word) term(m Meaning) (term, error) {
 }
 
 func kindIs(value string) (match func(*Doc) bool, kind receipt.Kind, err error) {
-	kind, ok := receipt.ParseKind(value)
+	kind, ok := Kind(value)
 	if !ok {
-		return nil, "", fault.New(fault.BadQuery, "%.40q is not a kind of receipt", value)
+		return nil, "", fault.New(fault.BadQuery, "%.40q is not a kind of receipt", value).With("how", "there are "+strings.Join(Plurals(), ", ")+":\ngit remembrancer help query")
 	}
 	return func(d *Doc) bool { return d.Kind == kind }, kind, nil
 }

@@ -1,13 +1,17 @@
 package query
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/mattn/go-runewidth"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -24,6 +28,10 @@ const (
 	maxQuery  = 16 << 10 // bytes
 	maxTerms  = 256
 	maxRegexp = 4 << 10 // bytes
+
+	// The time to match is that of the text times that of the program: this
+	// keeps one receipt below some seconds.
+	maxProgram = 2500
 )
 
 // Parse reads a query. A fault BadQuery (VM117) says at which character it
@@ -46,13 +54,17 @@ func Parse(text string, m Meaning) (*Query, error) {
 }
 
 // Filter adds what a flag says: name is one of [Filters]. Several of one name
-// are alternatives, and hold together with what the words say.
+// are alternatives, and hold together with what the words say. A star stands for
+// any characters and a backslash takes the next one as it is, as in the words.
 func (q *Query) Filter(name, value string, m Meaning) error {
-	err := q.add(word{filter: name, group: "--" + name, value: value}, m)
-	if fault.Has(err, fault.BadQuery) {
-		return fault.From(err).With("how", help)
+	err := q.add(word{filter: name, group: "--" + name, value: unescaped(value)}, m)
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code == fault.Interrupted {
+		return err
 	}
-	return err
+	named := *f
+	named.Message = "--" + name + ": " + f.Message
+	return named.With("how", cmp.Or(f.Details["how"], help))
 }
 
 // Regexp adds a regular expression (RE2) that one of the texts must match.
@@ -65,6 +77,9 @@ func (q *Query) Regexp(text string) error {
 	if err != nil {
 		return fault.New(fault.BadRegexp, "%.80q is not a regular expression", text).Because(err)
 	}
+	if n := programSize(text); n > maxProgram {
+		return fault.New(fault.BadRegexp, "the regular expression has %d steps when its repetitions are written out, over the limit of %d", n, maxProgram)
+	}
 	if len(q.terms) >= maxTerms {
 		return tooMany()
 	}
@@ -73,6 +88,19 @@ func (q *Query) Regexp(text string) error {
 		lookup: lookup{grams: regexpGrams(text)},
 	})
 	return nil
+}
+
+// programSize is how many instructions an expression that compiles becomes.
+func programSize(text string) int {
+	re, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	program, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(program.Inst)
 }
 
 func tooMany() error {
@@ -195,6 +223,22 @@ func (s *scanner) literal() (string, error) {
 	return "", point(string(s.text), word{at: open, valued: open}, fault.New(fault.BadQuery, "the quote is not closed"))
 }
 
+// unescaped reads the backslashes of a value that nobody quoted.
+func unescaped(value string) string {
+	var b strings.Builder
+	escaped := false
+	for _, r := range value {
+		switch {
+		case escaped:
+			b.WriteString(starred(r))
+		case r != '\\':
+			b.WriteRune(r)
+		}
+		escaped = !escaped && r == '\\'
+	}
+	return b.String()
+}
+
 // literalStar stands for a star that was quoted or escaped, and matches
 // itself. No argument of a command can have it.
 const literalStar = "\x00"
@@ -215,16 +259,24 @@ const help = "see what is possible:\ngit remembrancer help query"
 // a filter is pointed at there.
 func point(text string, w word, err error) error {
 	var f *fault.Error
-	if !errors.As(err, &f) || f.Code == fault.Interrupted || f.Details["how"] != "" {
+	if !errors.As(err, &f) || f.Code == fault.Interrupted || f.Details["where"] != "" {
 		return err
 	}
-	flat := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		return r
-	}, text)
 	located := *f
 	located.Message += fmt.Sprintf(", at character %d of the query", w.valued+1)
-	return located.With("how", help+"\n"+flat+"\n"+strings.Repeat(" ", w.valued)+"^")
+	shown := []rune(strings.Map(placed, text))
+	mark := strings.Repeat(" ", runewidth.StringWidth(string(shown[:w.valued]))) + "^"
+	return located.With("how", cmp.Or(f.Details["how"], help)).With("where", string(shown)+"\n"+mark)
+}
+
+// placed is a character that takes a place on a line of its own: what does not
+// is shown as a replacement character.
+func placed(r rune) rune {
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case !unicode.IsPrint(r) || runewidth.RuneWidth(r) == 0:
+		return unicode.ReplacementChar
+	}
+	return r
 }

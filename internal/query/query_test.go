@@ -76,6 +76,10 @@ func TestFlagsNarrow(t *testing.T) {
 	}{
 		{"kind:release", [][2]string{{"kind", "deploy"}}, false},
 		{"", [][2]string{{"kind", "deploy"}, {"kind", "release"}}, true},
+		{"kind:Releases", [][2]string{{"kind", "RELEASE"}}, true},
+		{"", [][2]string{{"component", `Billing/*`}}, true},
+		{"", [][2]string{{"component", `Billing/\*`}}, false},
+		{"", [][2]string{{"component", `Billing\/api`}}, true},
 		{"since:2020-01-01", [][2]string{{"since", "2026-11-23"}}, false},
 		{"since:2026-11-23", [][2]string{{"since", "2020-01-01"}}, false},
 		{"component:x", [][2]string{{"component", "Billing/api"}}, false},
@@ -213,8 +217,19 @@ func TestParsePointsAtTheCharacter(t *testing.T) {
 		_, err := Parse(text, meaning)
 		f := fault.From(err)
 		pointer := strings.Repeat(" ", want.at-1) + "^"
-		if f.Code != want.code || !strings.HasSuffix(f.Details["how"], "\n"+text+"\n"+pointer) || !strings.Contains(f.Message, "at character ") {
-			t.Errorf("%s: %v %q, want character %d", text, err, f.Details["how"], want.at)
+		if f.Code != want.code || !strings.HasSuffix(f.Fix(), "\n"+text+"\n"+pointer) || !strings.Contains(f.Message, "at character ") {
+			t.Errorf("%s: %v %q, want character %d", text, err, f.Fix(), want.at)
+		}
+	}
+	for text, shown := range map[string]string{
+		"ｗｉｄｅ kind:foo":     "\nｗｉｄｅ kind:foo\n              ^",
+		"e\u0301 kind:foo":  "\ne\uFFFD kind:foo\n        ^",
+		"\x1b[31m kind:foo": "\n\uFFFD[31m kind:foo\n           ^",
+		"a\tkind:foo":       "\na kind:foo\n       ^",
+	} {
+		_, err := Parse(text, meaning)
+		if f := fault.From(err); !strings.HasSuffix(f.Fix(), shown) {
+			t.Errorf("%q is shown as %q", text, f.Fix())
 		}
 	}
 	for _, text := range []string{strings.Repeat("x", maxQuery+1), strings.Repeat("x ", maxTerms+1)} {

@@ -6,6 +6,7 @@ package recall
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -31,6 +32,9 @@ func Find(ctx context.Context, s Search, each func(*index.Row) error) (skipped i
 		return each(r)
 	}
 	skipped, err = s.indexed(ctx, counted)
+	if found == 0 && errors.Is(err, index.ErrOvertaken) {
+		return s.scan(ctx, each)
+	}
 	if found == 0 && (fault.Has(err, fault.Unavailable) || fault.Has(err, fault.IndexDamaged)) {
 		s.Scanning(err)
 		return s.scan(ctx, each)

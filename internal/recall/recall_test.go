@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -230,7 +232,7 @@ func TestIndexAndScanAgree(t *testing.T) {
 			}
 			for range 25 {
 				q, text := m.ask()
-				s := Search{Source: index.Source{Head: l.Head, Open: func() (*ledger.Ledger, error) { return l, nil }}, Index: m.index,
+				s := Search{Source: index.Source{Head: l.Head, Open: func() (*ledger.Ledger, error) { return l, nil }, Latest: m.latest}, Index: m.index,
 					Request:  index.Request{Query: q, Limit: m.random.IntN(3) * m.random.IntN(20), Reverse: m.random.IntN(3) == 0, Looked: func() {}},
 					Scanning: func(why error) { t.Fatalf("no index: %v", why) }}
 				quick := m.find(s)
@@ -246,6 +248,166 @@ func TestIndexAndScanAgree(t *testing.T) {
 		if hits == 0 || *m.built != 0 {
 			t.Errorf("%d hits, the index was built anew %d times", hits, *m.built)
 		}
+	}
+}
+
+// search is everything in a ledger, through its index where that is believed.
+func (m *memory) search() Search {
+	l, err := ledger.Open(context.Background(), m.repo, ledger.DefaultRef)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	everything, err := query.Parse("", meaning)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return Search{
+		Source:  index.Source{Head: l.Head, Open: func() (*ledger.Ledger, error) { return l, nil }, Latest: m.latest},
+		Request: index.Request{Query: everything, Looked: func() {}}, Index: m.index, Scanning: func(error) {},
+	}
+}
+
+func (m *memory) latest() (gitrepo.OID, error) {
+	return m.repo.Ref(context.Background(), ledger.DefaultRef)
+}
+
+// database is the file of the index.
+func (m *memory) database() string {
+	name, err := os.ReadFile(filepath.Join(m.dir, "index", "index"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return filepath.Join(m.dir, "index", string(name))
+}
+
+// What somebody or a bad disk changed in an index is no answer: it is built
+// anew, or the ledger is read.
+func TestADamagedIndexIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	m := newMemory(t, 3)
+	m.append(m.some(20)...)
+	s := m.search()
+	want := m.find(s)
+	for _, damage := range []string{
+		"UPDATE receipt SET component = 'x' WHERE n = 5", "UPDATE receipt SET texts = 'x' WHERE n = 5", "UPDATE receipt SET at = at + 1 WHERE n = 5", "UPDATE receipt SET at = 'x' WHERE n = 5",
+		"UPDATE receipt SET id = x'00' WHERE n = 5", "UPDATE receipt SET signers = 'x' WHERE n = 5", "UPDATE receipt SET links = x'00' WHERE n = 5", "DELETE FROM receipt WHERE n > 5",
+		"DELETE FROM meta", "UPDATE meta SET receipts = 77", "UPDATE meta SET head = 'x'", "DROP TABLE digest", "DROP INDEX receipt_newest",
+		"CREATE VIEW grams_view AS SELECT 1", "DROP TABLE grams_config; CREATE VIEW grams_config AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x AS k, x AS v FROM c",
+	} {
+		db, err := sql.Open("sqlite", "file:"+m.database())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(damage); err != nil {
+			t.Fatalf("%s: %v", damage, err)
+		}
+		db.Close()
+		for range 2 {
+			if got := m.find(s); !slices.Equal(got, want) {
+				t.Errorf("after %s\n%s\nis found, and not\n%s", damage, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		}
+		built := *m.built
+		if m.find(s); *m.built != built {
+			t.Errorf("after %s the index is built anew again and again", damage)
+		}
+	}
+	if *m.built == 0 {
+		t.Error("no index was built anew")
+	}
+}
+
+// What lies where the index is looked for is read only if it is a small file,
+// and nothing of others is removed.
+func TestWhatIsNoIndexIsPassedOver(t *testing.T) {
+	t.Parallel()
+	m := newMemory(t, 3)
+	m.append(m.some(5)...)
+	s := m.search()
+	want := m.find(s)
+	dir := filepath.Join(m.dir, "index")
+	pointer := filepath.Join(dir, "index")
+	others := filepath.Join(dir, "index-of-a-thesis.sqlite")
+	old := time.Now().Add(-3 * time.Hour)
+	if err := errors.Join(os.WriteFile(others, nil, 0o644), os.Chtimes(others, old, old)); err != nil {
+		t.Fatal(err)
+	}
+	for name, put := range map[string]func() error{
+		"garbage":     func() error { return os.WriteFile(pointer, []byte("../../etc"), 0o644) },
+		"a huge file": func() error { return os.Truncate(pointer, 1<<40) },
+		"a link":      func() error { return errors.Join(os.Remove(pointer), os.Symlink(others, pointer)) },
+		"a pipe":      func() error { return errors.Join(os.Remove(pointer), exec.Command("mkfifo", pointer).Run()) },
+		"a folder":    func() error { return errors.Join(os.Remove(pointer), os.MkdirAll(filepath.Join(pointer, "x"), 0o755)) },
+	} {
+		if err := os.RemoveAll(pointer); err != nil {
+			t.Fatal(err)
+		}
+		m.find(s)
+		if err := put(); err != nil {
+			t.Logf("%s: %v", name, err)
+			continue
+		}
+		if got := m.find(s); !slices.Equal(got, want) {
+			t.Errorf("%s: %d are found", name, len(got))
+		}
+	}
+	if _, err := os.Stat(others); err != nil {
+		t.Error(err)
+	}
+}
+
+// While the receipts that were found are printed, which may take as long as a
+// person looks at them, another process brings the index up to date.
+func TestAReaderKeepsNobodyFromWriting(t *testing.T) {
+	t.Parallel()
+	m := newMemory(t, 3)
+	m.append(m.some(5)...)
+	s, began, found := m.search(), time.Now(), 0
+	_, err := Find(context.Background(), s, func(*index.Row) error {
+		found++
+		m.append(m.some(1)...)
+		later := m.search()
+		later.Scanning = func(why error) { t.Fatalf("no index: %v", why) }
+		if n := len(m.find(later)); n != 6+found {
+			t.Errorf("%d are found, and not %d", n, 6+found)
+		}
+		return nil
+	})
+	if err != nil || found != 6 || *m.built != 0 {
+		t.Errorf("%d were found, %v; built anew %d times", found, err, *m.built)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %v", took)
+	}
+	// Who still asks about the earlier head gets that, and leaves the index alone.
+	if n := len(m.find(s)); n != 6 || *m.built != 0 {
+		t.Errorf("of the earlier head %d are found; built anew %d times", n, *m.built)
+	}
+}
+
+// A signature that cannot be read now does not read as signed by nobody.
+func TestAProofThatCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	m := newMemory(t, 3)
+	m.append(m.some(2)...)
+	m.sign()
+	blob := strings.Fields(m.git("", "ls-tree", "-r", ledger.DefaultRef))
+	i := slices.IndexFunc(blob, func(word string) bool { return strings.HasSuffix(word, ".sig") })
+	path := filepath.Join(m.dir, ".git", "objects", blob[i-1][:2], blob[i-1][2:])
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	s := m.search()
+	if _, err := Find(context.Background(), s, func(*index.Row) error { return nil }); !fault.Has(err, fault.ObjectMissing) {
+		t.Errorf("without the signature: %v", err)
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	s = m.search()
+	s.Query, _ = query.Parse("signer:SHA256", meaning)
+	if len(m.find(s)) == 0 {
+		t.Error("afterwards no signature is found")
 	}
 }
 
@@ -265,7 +427,7 @@ func TestAnIndexThatIsReplacedGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.index.Program = program
-		x, err := index.Open(context.Background(), index.Source{Head: l.Head, Pinned: m.genesis, Open: func() (*ledger.Ledger, error) { return l, nil }}, m.index)
+		x, err := index.Open(context.Background(), index.Source{Head: l.Head, Pinned: m.genesis, Open: func() (*ledger.Ledger, error) { return l, nil }, Latest: m.latest}, m.index)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +469,7 @@ func TestAnIndexOfAnotherProgramIsBuiltAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := index.Source{Head: l.Head, Pinned: m.genesis, Open: func() (*ledger.Ledger, error) { return l, nil }}
+	source := index.Source{Head: l.Head, Pinned: m.genesis, Open: func() (*ledger.Ledger, error) { return l, nil }, Latest: m.latest}
 	for i, program := range []string{"test", "test", "newer", "test"} {
 		m.index.Program = program
 		x, err := index.Open(context.Background(), source, m.index)
