@@ -83,7 +83,7 @@ func (q Request) apart(ctx context.Context, here, there gitrepo.OID) (how string
 	if err != nil {
 		return Same, nil
 	}
-	theirs, err := ours.At(ctx, there)
+	theirs, err := ledger.OpenCommit(ctx, q.Repo, TrackingRef(q.Config.DefaultRemote(), q.Config.Ref), there)
 	if err != nil {
 		return Withstood, err
 	}
