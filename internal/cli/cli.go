@@ -41,9 +41,10 @@ type Env struct {
 
 // Process is the real process, as one of the two programs.
 func Process(program string) Env {
+	zone := localZone(os.Getenv("TZ"))
 	return Env{
 		Program: program, Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
-		Now: time.Now, ProgressAfter: time.Second,
+		Now: func() time.Time { return time.Now().In(zone) }, ProgressAfter: time.Second,
 	}
 }
 

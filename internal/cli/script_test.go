@@ -31,7 +31,8 @@ func run(program string) {
 		if err != nil {
 			panic(err)
 		}
-		env.Now = func() time.Time { return at.Local() }
+		zone := env.Now().Location()
+		env.Now = func() time.Time { return at.In(zone) }
 	}
 	os.Exit(Main(env))
 }
