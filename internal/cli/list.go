@@ -15,9 +15,6 @@ type listCmd struct {
 
 // Run lists the receipts of a kind, the newest first.
 func (c *listCmd) Run(a *app) error {
-	if err := c.checked(); err != nil {
-		return err
-	}
 	words := ""
 	if c.What != "all" {
 		kind, ok := query.Kind(c.What)
@@ -26,11 +23,7 @@ func (c *listCmd) Run(a *app) error {
 		}
 		words = "kind:" + string(kind)
 	}
-	from, err := a.openSource(c.fetching)
-	if err != nil {
-		return err
-	}
-	q, err := c.query(a, words)
+	from, q, err := c.begin(a, c.fetching, words)
 	if err != nil {
 		return err
 	}

@@ -16,14 +16,7 @@ type queryCmd struct {
 
 // Run lists the receipts that match, the newest first.
 func (c *queryCmd) Run(a *app) error {
-	if err := c.checked(); err != nil {
-		return err
-	}
-	from, err := a.openSource(c.fetching)
-	if err != nil {
-		return err
-	}
-	q, err := c.query(a, strings.Join(append(c.Words, a.behind...), " "))
+	from, q, err := c.begin(a, c.fetching, strings.Join(append(c.Words, a.behind...), " "))
 	if err != nil {
 		return err
 	}

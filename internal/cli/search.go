@@ -54,12 +54,17 @@ func oneOrNone(value string) []string {
 	return []string{value}
 }
 
-// checked sees that there is something to list.
-func (s selection) checked() error {
+// begin sees that there is something to list, opens what is searched, and reads
+// the query.
+func (s selection) begin(a *app, f fetching, words string) (from index.Source, q *query.Query, err error) {
 	if s.Limit != nil && *s.Limit < 1 {
-		return fault.New(fault.Usage, "--limit must be 1 or more")
+		return from, nil, fault.New(fault.Usage, "--limit must be 1 or more")
 	}
-	return nil
+	if from, err = a.openSource(f); err != nil {
+		return from, nil, err
+	}
+	q, err = s.query(a, words)
+	return from, q, err
 }
 
 func (s selection) limit() int {

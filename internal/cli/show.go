@@ -57,7 +57,7 @@ func (c *showCmd) Run(a *app) error {
 			if i > 0 {
 				a.out.line("")
 			}
-			c.print(a, e, list[i])
+			a.printEntry(e, list[i])
 		}
 	}
 	if err != nil {
@@ -120,12 +120,17 @@ func (a *app) entries(l *ledger.Ledger, q *query.Query) ([]*ledger.Entry, error)
 
 // addLinked adds the receipts that link to those that are shown.
 func (a *app) addLinked(l *ledger.Ledger, list []shown) error {
+	ids := make([]receipt.ID, len(list))
+	at := make(map[receipt.ID]*shown)
 	for i := range list {
 		id, err := receipt.ParseDigest(list[i].ID)
 		if err != nil {
 			return err
 		}
-		entries, err := a.entries(l, query.LinkingTo(id))
+		ids[i], at[id], list[i].LinkedFrom = id, &list[i], []shownLink{}
+	}
+	for some := range slices.Chunk(ids, together) {
+		entries, err := a.entries(l, query.LinkingTo(some))
 		switch {
 		case ledger.Unreadable(err):
 			a.out.warn("which receipts link to it cannot be said, because not all of the ledger can be read; see git vaultmesh verify --all")
@@ -133,24 +138,22 @@ func (a *app) addLinked(l *ledger.Ledger, list []shown) error {
 		case err != nil && !fault.Has(err, fault.NoMatch):
 			return err
 		}
-		list[i].LinkedFrom = linksTo(id, entries)
+		for _, e := range entries {
+			for _, link := range linksOf(e) {
+				if s := at[link.Receipt]; s != nil && slices.Contains(some, link.Receipt) {
+					s.LinkedFrom = append(s.LinkedFrom, shownLink{link.Rel, e.ID.String()})
+				}
+			}
+		}
 	}
 	return nil
 }
 
-func linksTo(id receipt.ID, entries []*ledger.Entry) []shownLink {
-	list := []shownLink{}
-	for _, e := range entries {
-		if e.Receipt == nil {
-			continue
-		}
-		for _, link := range e.Receipt.Links {
-			if link.Receipt == id {
-				list = append(list, shownLink{link.Rel, e.ID.String()})
-			}
-		}
+func linksOf(e *ledger.Entry) []receipt.Link {
+	if e.Receipt == nil {
+		return nil
 	}
-	return list
+	return e.Receipt.Links
 }
 
 // writeEvidence writes a stored file out, of a receipt that holds.
@@ -265,7 +268,8 @@ func (a *app) shown(l *ledger.Ledger, entries []*ledger.Entry) ([]shown, error) 
 	return list, nil
 }
 
-func (c *showCmd) print(a *app, e *ledger.Entry, s shown) {
+// printEntry prints a receipt for people, a field a line.
+func (a *app) printEntry(e *ledger.Entry, s shown) {
 	a.out.line("%s", styled{"receipt " + e.ID.String(), color.FgYellow})
 	for _, p := range s.Problems {
 		a.out.remark("warning", "this receipt does not hold: step %d, %s: %s", p.N, p.Step, p.Message)
@@ -305,7 +309,7 @@ func (c *showCmd) print(a *app, e *ledger.Entry, s shown) {
 	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
 		a.field("label", name+"="+r.Labels[name])
 	}
-	c.printBody(a, r)
+	a.printBody(r)
 	for _, f := range e.Proofs() {
 		a.field("proof", f.Type+"  "+f.Name)
 	}
@@ -319,7 +323,7 @@ func (c *showCmd) print(a *app, e *ledger.Entry, s shown) {
 }
 
 // printBody prints the object named after the kind, field by field.
-func (c *showCmd) printBody(a *app, r *receipt.Receipt) {
+func (a *app) printBody(r *receipt.Receipt) {
 	var all, body map[string]json.RawMessage
 	encoded, err := json.Marshal(r)
 	if err != nil || json.Unmarshal(encoded, &all) != nil || json.Unmarshal(all[string(r.Kind)], &body) != nil {

@@ -36,14 +36,7 @@ type day struct {
 
 // Run draws what happened, day by day, with a thread for each component.
 func (c *timelineCmd) Run(a *app) error {
-	if err := c.checked(); err != nil {
-		return err
-	}
-	from, err := a.openSource(c.fetching)
-	if err != nil {
-		return err
-	}
-	q, err := c.query(a, "")
+	from, q, err := c.begin(a, c.fetching, "")
 	if err != nil {
 		return err
 	}

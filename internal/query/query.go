@@ -20,13 +20,17 @@ type Query struct {
 	terms []term
 }
 
-// LinkingTo means the receipts that link to one.
-func LinkingTo(id receipt.ID) *Query {
-	return &Query{terms: []term{{
-		filter: "linking to", group: "linking to",
-		match:  func(d *Doc) bool { return slices.Contains(d.Links, id) },
-		lookup: lookup{linked: id.String()},
-	}}}
+// LinkingTo means the receipts that link to one of some.
+func LinkingTo(ids []receipt.ID) *Query {
+	q := new(Query)
+	for _, id := range ids {
+		q.terms = append(q.terms, term{
+			filter: "linking to", group: "linking to",
+			match:  func(d *Doc) bool { return slices.Contains(d.Links, id) },
+			lookup: lookup{linked: id.String()},
+		})
+	}
+	return q
 }
 
 // term is one thing that is asked. Terms of one filter that are not negated
