@@ -52,7 +52,7 @@ type blobs map[gitrepo.OID][]gitrepo.OID
 // it is needed. The faults are those of reading the ref and its objects.
 func Read(ctx context.Context, repo *gitrepo.Repo) (*Set, error) {
 	s := &Set{fans: make(map[string]gitrepo.OID), blobs: make(blobs), before: make(blobs), lines: make(map[gitrepo.OID][]string), trees: make(map[gitrepo.OID]bool)}
-	refs, err := repo.Refs(ctx, Ref)
+	refs, err := repo.Exact(ctx, Ref)
 	if err != nil || refs[Ref] == "" {
 		return s, err
 	}

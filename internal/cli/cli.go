@@ -24,6 +24,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
+	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/notes"
 )
@@ -318,16 +319,16 @@ func formatIn(args []string) string {
 // open opens the repository and reads the configuration. A read that judges
 // asks no remote for objects that are not here.
 func (a *app) open(noLazyFetch bool) error {
-	seen, err := gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}, "refs/vaultmesh", "refs/vaultmesh-remotes", "refs/heads/vaultmesh", "refs/remotes/*/vaultmesh/ledger", notes.Ref)
-	a.repo, a.gitConfig, a.refs = seen.Repo, seen.Config, seen.Refs
-	if err != nil {
+	var err error
+	if a.repo, a.gitConfig, err = gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}); err != nil {
 		return err
 	}
 	if a.config, err = config.Load(a.gitConfig); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(a.config.Ref, "refs/vaultmesh/") && a.config.Ref != "refs/heads/vaultmesh/ledger" {
-		a.refs = nil // it was not among those that were asked for
+	a.refs, err = a.repo.Exact(a.ctx, a.config.Ref, setup.TrackingRef(a.config.DefaultRemote(), a.config.Ref), notes.Ref)
+	if fault.Has(err, fault.Interrupted) {
+		return err
 	}
 	inUse, _ := strconv.ParseBool(a.env.lookup("GIT_PAGER_IN_USE"))
 	a.out.setColor(a.config.Color, inUse && a.config.Paged, a.env)

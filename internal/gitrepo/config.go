@@ -22,24 +22,33 @@ func (r *Repo) Config(ctx context.Context) (Config, error) { return readConfig(c
 func readConfig(ctx context.Context, g git) (Config, error) {
 	out, err := g.run(ctx, nil, "config", "--includes", "-z", "--list")
 	if err != nil {
-		var f *failure
-		if asFailure(err, &f) {
-			return Config{}, fault.New(fault.BadConfig, "git cannot read its configuration").Because(f)
-		}
-		return Config{}, err
+		return Config{}, configFault(err)
 	}
 	c := Config{values: make(map[string][]string)}
 	for item := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		if item == "" {
-			continue
-		}
-		name, value, found := strings.Cut(item, "\n")
-		if !found {
-			value = "true" // a name without a value is a boolean that is set
-		}
-		c.values[name] = append(c.values[name], value)
+		c.add(item)
 	}
 	return c, nil
+}
+
+// add adds a line of git config --list -z.
+func (c Config) add(item string) {
+	if item == "" {
+		return
+	}
+	name, value, found := strings.Cut(item, "\n")
+	if !found {
+		value = "true" // a name without a value is a boolean that is set
+	}
+	c.values[name] = append(c.values[name], value)
+}
+
+func configFault(err error) error {
+	var f *failure
+	if asFailure(err, &f) {
+		return fault.New(fault.BadConfig, "git cannot read its configuration").Because(f)
+	}
+	return err
 }
 
 // Value is the last value of name, which is the one that counts.

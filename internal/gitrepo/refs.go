@@ -19,6 +19,9 @@ import (
 // when there is no such ref. It does not look whether the object exists. A
 // ref that git cannot read, or a symbolic one, is a fault BadLedgerRef (VM502).
 func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
+	if id, ok := r.plainRef(name); ok {
+		return id, nil
+	}
 	refs, symbolic, err := r.list(ctx, name)
 	if err == nil && symbolic[name] {
 		err = fault.New(fault.BadLedgerRef, "%s is a symbolic ref", name).With("ref", name)
@@ -39,6 +42,38 @@ func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 		err = fault.New(fault.BadLedgerRef, "%s is a symbolic ref, to %s", name, strings.TrimSpace(string(to))).With("ref", name)
 	}
 	return "", err
+}
+
+// Exact returns what Ref does for several refs, without those that do not exist.
+func (r *Repo) Exact(ctx context.Context, names ...string) (map[string]OID, error) {
+	refs := make(map[string]OID)
+	for _, name := range names {
+		id, ok := r.plainRef(name)
+		if !ok {
+			return r.listExact(ctx, names)
+		}
+		if id != "" {
+			refs[name] = id
+		}
+	}
+	return refs, nil
+}
+
+func (r *Repo) listExact(ctx context.Context, names []string) (map[string]OID, error) {
+	listed, symbolic, err := r.list(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	refs := make(map[string]OID)
+	for _, name := range names {
+		if symbolic[name] {
+			return nil, fault.New(fault.BadLedgerRef, "%s is a symbolic ref", name).With("ref", name)
+		}
+		if id := listed[name]; id != "" {
+			refs[name] = id
+		}
+	}
+	return refs, nil
 }
 
 // Refs returns the refs that match for-each-ref patterns, by full name. One

@@ -12,6 +12,7 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,7 @@ type Repo struct {
 	algorithm string
 	git       git
 	objects   *catFile
+	plainRefs bool // refs are files, as git has always had them
 }
 
 // Options say from where and how to open a repository.
@@ -77,40 +79,23 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	return r, nil
 }
 
-// Survey is what a command that begins wants to know first.
-type Survey struct {
-	Repo   *Repo
-	Config Config
-	Refs   map[string]OID // below the prefixes that were asked for; nil where git cannot read them all, or one is symbolic
-}
-
-// Look opens the repository that o.Dir is in, and asks at the same time for
-// its configuration and for refs: a process of git costs more waiting than
-// work. The faults are those of [Open] and [Repo.Config]. Close the Repo after use.
-func Look(ctx context.Context, o Options, prefixes ...string) (Survey, error) {
+// Look opens the repository that o.Dir is in, and reads its configuration. An
+// ordinary one costs one process of git. The faults are those of [Open] and
+// [Repo.Config]. Close the Repo after use.
+func Look(ctx context.Context, o Options) (*Repo, Config, error) {
 	g := git{dir: o.Dir, env: childEnv(o.Env, o.NoLazyFetch)}
-	var s Survey
+	r, config, err := glance(ctx, o, g)
+	if r != nil || ctx.Err() != nil {
+		return r, config, err
+	}
 	var configErr error
 	var wait sync.WaitGroup
-	wait.Go(func() { s.Config, configErr = readConfig(ctx, g) })
-	wait.Go(func() {
-		refs, symbolic, err := (&Repo{git: g}).list(ctx, prefixes...)
-		for _, is := range symbolic {
-			if is {
-				refs = nil
-			}
-		}
-		if err == nil {
-			s.Refs = refs
-		}
-	})
-	repo, err := Open(ctx, o)
-	wait.Wait()
-	s.Repo = repo
-	if err == nil && configErr != nil {
-		err = configErr
+	if config.values == nil {
+		wait.Go(func() { config, configErr = readConfig(ctx, g) }) // a process costs more waiting than work
 	}
-	return s, err
+	r, err = Open(ctx, o)
+	wait.Wait()
+	return r, config, cmp.Or(err, configErr)
 }
 
 // Close ends the processes that r keeps.

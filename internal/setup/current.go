@@ -39,7 +39,7 @@ const (
 // error beside [Withstood].
 func Advance(ctx context.Context, q Request) (how string, err error) {
 	tracking := TrackingRef(q.Config.DefaultRemote(), q.Config.Ref)
-	refs, err := q.Repo.Refs(ctx, q.Config.Ref, tracking)
+	refs, err := q.Repo.Exact(ctx, q.Config.Ref, tracking)
 	if err != nil {
 		return Same, nil // reading says what is wrong with it
 	}

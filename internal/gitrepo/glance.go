@@ -1,0 +1,156 @@
+package gitrepo
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// glance opens an ordinary repository by asking git for its configuration only:
+// a folder above has .git as a directory, and git says that it takes the
+// configuration from there, which it does for no repository that is not safe.
+// It is nil for every other: a worktree, a submodule, a bare one, one that
+// variables point to. Then git is asked where it is.
+func glance(ctx context.Context, o Options, g git) (*Repo, Config, error) {
+	top := workTree(o)
+	if top == "" {
+		return nil, Config{}, nil
+	}
+	config, origins, err := readOrigins(ctx, g)
+	if err != nil {
+		return nil, Config{}, err
+	}
+	algorithm := "sha1"
+	version, _ := config.Value("core.repositoryformatversion")
+	for _, name := range config.Names("extensions.") {
+		switch value, _ := config.Value(name); name {
+		case "extensions.objectformat":
+			algorithm = value
+		case "extensions.worktreeconfig", "extensions.partialclone", "extensions.preciousobjects", "extensions.noop":
+		default:
+			return nil, config, nil
+		}
+	}
+	bare, _ := config.Value("core.bare")
+	_, elsewhere := config.Value("core.worktree")
+	ordinary := slices.Contains(origins, "file:.git/config") && !elsewhere && bare != "true" &&
+		(version == "0" && algorithm == "sha1" || version == "1" && (algorithm == "sha1" || algorithm == "sha256"))
+	if !ordinary {
+		return nil, config, nil
+	}
+	dir := filepath.Join(top, ".git")
+	shallow, err := os.Stat(filepath.Join(dir, "shallow"))
+	return &Repo{GitDir: dir, CommonDir: dir, Shallow: err == nil && shallow.Size() > 0, InTree: true, algorithm: algorithm, git: g, plainRefs: true}, config, nil
+}
+
+// readOrigins reads the configuration, and where the repository's own comes from.
+func readOrigins(ctx context.Context, g git) (Config, []string, error) {
+	out, err := g.run(ctx, nil, "config", "--includes", "-z", "--list", "--show-scope", "--show-origin")
+	if err != nil {
+		return Config{}, nil, configFault(err)
+	}
+	c := Config{values: make(map[string][]string)}
+	var origins []string
+	fields := strings.Split(string(out), "\x00")
+	for ; len(fields) >= 3; fields = fields[3:] {
+		if fields[0] == "local" && !slices.Contains(origins, fields[1]) {
+			origins = append(origins, fields[1])
+		}
+		c.add(fields[2])
+	}
+	return c, origins, nil
+}
+
+// elsewhere are the variables with which git looks for a repository in another
+// way, or in another place.
+var elsewhere = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_QUARANTINE_PATH", "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT"}
+
+// workTree is the nearest folder with a .git that looks like a repository, ""
+// where git has to say.
+func workTree(o Options) string {
+	for _, v := range o.Env {
+		if name, _, _ := strings.Cut(v, "="); slices.Contains(elsewhere, name) {
+			return ""
+		}
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return ""
+	}
+	for {
+		info, err := os.Lstat(filepath.Join(dir, ".git"))
+		switch {
+		case err == nil && info.IsDir() && looksWhole(filepath.Join(dir, ".git")):
+			return dir
+		case !errors.Is(err, fs.ErrNotExist), filepath.Dir(dir) == dir:
+			return ""
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+var headForm = regexp.MustCompile(`^(ref: refs/|[0-9a-f]{40})`)
+
+// looksWhole tells whether git would take a directory for a repository.
+func looksWhole(dir string) bool {
+	for _, name := range []string{"objects", "refs"} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "commondir")); err == nil {
+		return false
+	}
+	head, err := os.ReadFile(filepath.Join(dir, "HEAD"))
+	return err == nil && headForm.Match(head)
+}
+
+// plainRef reads a ref as git does where refs are files: its own file, else
+// packed-refs. It is false where git has to say: what is no object id, or names
+// another ref.
+func (r *Repo) plainRef(name string) (OID, bool) {
+	if !r.plainRefs || !refForm.MatchString(name) || strings.Contains(name, "..") {
+		return "", false
+	}
+	data, err := os.ReadFile(filepath.Join(r.CommonDir, filepath.FromSlash(name)))
+	if err == nil {
+		id := OID(strings.TrimSuffix(string(data), "\n"))
+		return id, isOID(r.algorithm, id) && len(data) == len(id)+1
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", false
+	}
+	// Whoever packs refs writes the pack first and then removes the files.
+	packed, err := os.Open(filepath.Join(r.CommonDir, "packed-refs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", true
+	}
+	if err != nil {
+		return "", false
+	}
+	defer packed.Close()
+	lines, wanted := bufio.NewReaderSize(packed, 64<<10), []byte(" "+name+"\n")
+	for {
+		line, err := lines.ReadSlice('\n')
+		switch {
+		case bytes.HasSuffix(line, wanted):
+			id := OID(line[:len(line)-len(wanted)])
+			return id, isOID(r.algorithm, id)
+		case errors.Is(err, bufio.ErrBufferFull): // no ref of ours has so long a name
+		case err != nil:
+			return "", len(line) == 0
+		}
+	}
+}
+
+var refForm = regexp.MustCompile(`^refs/[A-Za-z0-9_./-]+$`)
