@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -120,7 +121,7 @@ func repository(_ context.Context, p Patient) Finding {
 }
 
 func identity(ctx context.Context, p Patient) Finding {
-	who, err := p.Repo.Author(ctx)
+	who, err := p.Repo.Author(ctx, time.Time{})
 	if err != nil {
 		return failed(err)
 	}

@@ -47,7 +47,7 @@ func glance(ctx context.Context, o Options, g git) (*Repo, Config, error) {
 	}
 	dir := filepath.Join(top, ".git")
 	shallow, err := os.Stat(filepath.Join(dir, "shallow"))
-	return &Repo{GitDir: dir, CommonDir: dir, Shallow: err == nil && shallow.Size() > 0, InTree: true, algorithm: algorithm, git: g, plainRefs: true}, config, nil
+	return &Repo{GitDir: dir, CommonDir: dir, Shallow: err == nil && shallow.Size() > 0, InTree: true, algorithm: algorithm, git: g, plainRefs: true, config: config}, config, nil
 }
 
 // readOrigins reads the configuration, and where the repository's own comes from.

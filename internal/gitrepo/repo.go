@@ -51,7 +51,8 @@ type Repo struct {
 	algorithm string
 	git       git
 	objects   *catFile
-	plainRefs bool // refs are files, as git has always had them
+	plainRefs bool   // refs are files, as git has always had them
+	config    Config // as it was when the repository was looked at; empty when it was not
 }
 
 // Options say from where and how to open a repository.

@@ -192,7 +192,7 @@ func TestInterruptionKeepsItsCode(t *testing.T) {
 		"PatchID":       func() error { _, err := r.PatchID(gone, commit); return err },
 		"ResolveCommit": func() error { _, _, err := r.ResolveCommit(gone, "HEAD"); return err },
 		"ParseDate":     func() error { _, err := r.ParseDate(gone, "yesterday", time.Unix(0, 0)); return err },
-		"Author":        func() error { _, err := r.Author(gone); return err },
+		"Author":        func() error { _, err := r.Author(gone, time.Unix(0, 0)); return err },
 		"Config":        func() error { _, err := r.Config(gone); return err },
 		"AddConfig":     func() error { return r.AddConfig(gone, "a.b", "c") },
 		"Refs":          func() error { _, err := r.Refs(gone, "refs/"); return err },

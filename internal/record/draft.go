@@ -32,8 +32,8 @@ type consulted struct {
 
 func consult(ctx context.Context, p Place, q Request) consulted {
 	return consulted{
-		author:    begin(func() (gitrepo.Identity, error) { return p.Repo.Author(ctx) }),
-		committer: begin(func() (gitrepo.Identity, error) { return p.Repo.Committer(ctx) }),
+		author:    begin(func() (gitrepo.Identity, error) { return p.Repo.Author(ctx, p.Now) }),
+		committer: begin(func() (gitrepo.Identity, error) { return p.Repo.Committer(ctx, p.Now) }),
 		dirty: begin(func() (bool, error) {
 			if q.Commit != "" {
 				return false, nil // the work tree has nothing to do with it

@@ -203,11 +203,11 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 
 // begin writes the genesis receipt, unless another process is quicker.
 func (q Request) begin(ctx context.Context) (*Outcome, error) {
-	author, err := q.Repo.Author(ctx)
+	author, err := q.Repo.Author(ctx, q.Now)
 	if err != nil {
 		return nil, err
 	}
-	committer, err := q.Repo.Committer(ctx)
+	committer, err := q.Repo.Committer(ctx, q.Now)
 	if err != nil {
 		return nil, err
 	}
