@@ -260,7 +260,10 @@ func (d *draft) ref(ctx context.Context, p Place, q Request) error {
 		return nil
 	}
 	// By its exact name: to git a version such as v1-2-gabc123 is a revision.
-	refs, err := p.Repo.Refs(ctx, tag)
+	refs, err := p.Repo.Exact(ctx, tag)
+	if fault.Has(err, fault.BadLedgerRef) { // symbolic or broken
+		refs, err = p.Repo.Refs(ctx, tag)
+	}
 	if fault.Has(err, fault.BadLedgerRef) {
 		d.remark("the tag " + q.Version + " cannot be read: recorded without it")
 		return nil
