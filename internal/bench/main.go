@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -297,11 +298,13 @@ func (b *setting) compare(r row, runs int) error {
 // most, in MB.
 func (b *setting) time(args []string, n int) (took time.Duration, peak int64, err error) {
 	cmd := b.command(b.repo, args, n)
+	var said bytes.Buffer // what is printed goes nowhere: a child's memory is counted with that of who started it
+	cmd.Stderr = &said
 	start := time.Now()
-	out, err := cmd.CombinedOutput()
+	err = cmd.Run()
 	took = time.Since(start)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
+		return 0, 0, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, &said)
 	}
 	return took, peakMemory(cmd.ProcessState), nil
 }
