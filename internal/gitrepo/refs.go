@@ -1,10 +1,12 @@
 package gitrepo
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -136,14 +138,82 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	if old == "" {
 		expected = ZeroOID(r.algorithm)
 	}
-	script := fmt.Sprintf("start\noption no-deref\nupdate %s %s %s\nprepare\ncommit\n", name, new, expected)
-	args := append(append([]string{}, durable...), "update-ref", "--stdin")
-	_, err := r.git.run(ctx, strings.NewReader(script), args...)
+	err := r.transact(ctx, fmt.Sprintf("option no-deref\nupdate %s %s %s\n", name, new, expected))
 	if err == nil {
 		return nil
 	}
 	// An interruption must not keep us from seeing what was done.
 	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
+}
+
+// refUpdates is one `git update-ref --stdin` that does transactions one after the
+// other: a command that moves two refs need not start two.
+type refUpdates struct {
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Reader
+	stderr *tail
+}
+
+func (g git) startRefUpdates() (*refUpdates, error) {
+	// As with cat-file, the process outlives the calls that use it.
+	cmd := g.parsed(context.Background(), append(slices.Clone(durable), "update-ref", "--stdin")...)
+	u := &refUpdates{cmd: cmd, stderr: new(tail)}
+	cmd.Stderr = u.stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		u.in, err = cmd.StdinPipe()
+	}
+	if err != nil {
+		return nil, fault.New(fault.Internal, "no pipe to git").Because(err)
+	}
+	u.out = bufio.NewReader(out)
+	if err := cmd.Start(); err != nil {
+		return nil, g.judge(context.Background(), cmd, err, "")
+	}
+	return u, nil
+}
+
+// stop ends the process, which has nothing left to do.
+func (u *refUpdates) stop() error {
+	u.in.Close()
+	return u.cmd.Wait()
+}
+
+// transact has git do commands in one transaction. An error is as of [git.run];
+// when there is one it is not known whether the transaction was done.
+func (r *Repo) transact(ctx context.Context, commands string) error {
+	if ctx.Err() != nil {
+		return fault.New(fault.Interrupted, "interrupted")
+	}
+	if r.updates == nil {
+		u, err := r.git.startRefUpdates()
+		if err != nil {
+			return err
+		}
+		r.updates = u
+	}
+	u := r.updates
+	calledOff := context.AfterFunc(ctx, func() { u.cmd.Process.Signal(terminate) })
+	defer calledOff()
+	_, err := io.WriteString(u.in, "start\n"+commands+"prepare\ncommit\n")
+	for _, step := range []string{"start", "prepare", "commit"} {
+		var answer string
+		if err == nil {
+			answer, err = u.out.ReadString('\n')
+		}
+		if err == nil && answer != step+": ok\n" {
+			err = fmt.Errorf("git update-ref answers %.80q", answer)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	r.updates = nil
+	if end := u.stop(); end != nil {
+		err = end
+	}
+	return r.git.judge(ctx, u.cmd, err, string(u.stderr.bytes))
 }
 
 // swapFault says why a transaction failed, by the state of the ref and of its

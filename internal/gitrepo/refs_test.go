@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -221,6 +222,34 @@ func TestUpdateRef(t *testing.T) {
 
 // A process may be killed between the commit of its transaction and its exit:
 // the caller who asks again must not take that for a lost race.
+// Transactions follow each other in one process, and one that fails does not
+// keep the next from being done.
+func TestManyUpdatesAreOneProcess(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	first, second := s.commit("first"), s.commit("second")
+	trace := filepath.Join(t.TempDir(), "trace")
+	r := s.with("GIT_TRACE2_EVENT=" + trace).open()
+	mustUpdate(t, r, ledgerRef, first, "")
+	mustUpdate(t, r, "refs/seen/ledger", first, "")
+	mustUpdate(t, r, ledgerRef, second, first)
+	wantFault(t, r.UpdateRef(context.Background(), ledgerRef, first, first), fault.LostRace)
+	mustUpdate(t, r, ledgerRef, first, second)
+	r.Close()
+	mustUpdate(t, r, ledgerRef, second, first)
+	r.Close()
+	data, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(data, []byte(`"name":"update-ref"`)); n != 3 {
+		t.Errorf("%d processes, want 3: until one failed, until it was closed, and the last", n)
+	}
+	if got := s.git("rev-parse", ledgerRef); got != string(second) {
+		t.Errorf("the ref is at %s", got)
+	}
+}
+
 func TestUpdateRefThatIsAlreadyDoneIsDone(t *testing.T) {
 	t.Parallel()
 	s, r, commits := refScratch(t)

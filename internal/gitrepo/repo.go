@@ -51,6 +51,7 @@ type Repo struct {
 	algorithm string
 	git       git
 	objects   *catFile
+	updates   *refUpdates
 	plainRefs bool   // refs are files, as git has always had them
 	config    Config // as it was when the repository was looked at; empty when it was not
 }
@@ -104,6 +105,10 @@ func (r *Repo) Close() {
 	if r.objects != nil {
 		r.objects.stop()
 		r.objects = nil
+	}
+	if r.updates != nil {
+		r.updates.stop()
+		r.updates = nil
 	}
 }
 

@@ -82,6 +82,7 @@ func TestWritesReachTheDisk(t *testing.T) {
 		if err := write(r); err != nil {
 			t.Fatal(err)
 		}
+		r.Close() // a process tells of its flushes as it ends
 		if n := flushes(t, trace); n == 0 {
 			t.Errorf("%s: nothing was flushed", name)
 		}
