@@ -197,15 +197,29 @@ func (a *assembly) add(kind string, data []byte) gitrepo.OID {
 
 func (a *assembly) blob(data []byte) gitrepo.OID { return a.add(gitrepo.TypeBlob, data) }
 
-// place puts an addition where its content says. It is checked as a reader
-// would check it: what this program would refuse to read is never written.
+// place puts an addition where its content says.
 func (a *assembly) place(root *folder, add Addition) error {
-	r, err := receipt.Parse(add.Receipt)
+	folder, err := add.folder(a.ledger)
 	if err != nil {
 		return err
 	}
-	if r.Future || r.Ledger != a.ledger {
-		return fault.New(fault.BadField, "the receipt is of a later version, or of another ledger")
+	path := strings.Split(folder, "/")
+	root.put(append(slices.Clone(path), receiptName), a.blob(add.Receipt))
+	for _, data := range add.Evidence {
+		root.put(append(slices.Clone(path), evidenceName(receipt.Sum(data))), a.blob(data))
+	}
+	return nil
+}
+
+// folder is where an addition to a ledger lies. It is checked as a reader
+// would check it: what this program would refuse to read is never written.
+func (add Addition) folder(ledger receipt.ID) (string, error) {
+	r, err := receipt.Parse(add.Receipt)
+	if err != nil {
+		return "", err
+	}
+	if r.Future || r.Ledger != ledger {
+		return "", fault.New(fault.BadField, "the receipt is of a later version, or of another ledger")
 	}
 	stored := make(map[receipt.Digest]int64)
 	var total int64
@@ -215,21 +229,16 @@ func (a *assembly) place(root *folder, add Addition) error {
 	for _, size := range stored {
 		total += size
 		if size > MaxEvidence {
-			return fault.New(fault.TooLarge, "%d bytes of evidence are over the limit of %d a file", size, MaxEvidence)
+			return "", fault.New(fault.TooLarge, "%d bytes of evidence are over the limit of %d a file", size, MaxEvidence)
 		}
 	}
 	if total > MaxFolderEvidence || len(stored) >= MaxFiles {
-		return fault.New(fault.TooLarge, "%d files of evidence with %d bytes are over the limits of a receipt", len(stored), total)
+		return "", fault.New(fault.TooLarge, "%d files of evidence with %d bytes are over the limits of a receipt", len(stored), total)
 	}
 	if wrong := compareEvidence(r.Evidence, stored); len(wrong) > 0 {
-		return fault.New(fault.BadField, "the receipt %s", strings.Join(wrong, "; "))
+		return "", fault.New(fault.BadField, "the receipt %s", strings.Join(wrong, "; "))
 	}
-	path := strings.Split(Path(receipt.Sum(add.Receipt), r.RecordedAt), "/")
-	root.put(append(slices.Clone(path), receiptName), a.blob(add.Receipt))
-	for _, data := range add.Evidence {
-		root.put(append(slices.Clone(path), evidenceName(receipt.Sum(data))), a.blob(data))
-	}
-	return nil
+	return Path(receipt.Sum(add.Receipt), r.RecordedAt), nil
 }
 
 // write lays a folder over the tree base ("" for none) and returns the new

@@ -34,6 +34,7 @@ type Env struct {
 	Program       string   // "git vaultmesh" or "git remembrancer"
 	Args          []string // without the program's name
 	Environ       []string // "NAME=value"
+	Stdin         io.Reader
 	Stdout        io.Writer
 	Stderr        io.Writer
 	Now           func() time.Time
@@ -44,7 +45,7 @@ type Env struct {
 func Process(program string) Env {
 	zone := localZone(os.Getenv("TZ"))
 	return Env{
-		Program: program, Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
+		Program: program, Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Now: func() time.Time { return time.Now().In(zone) }, ProgressAfter: time.Second,
 	}
 }

@@ -66,6 +66,14 @@ func (a *app) annotateTaken(receipts int) error {
 	})
 }
 
+// annotateMany brings the notes up to date after so many receipts came at once.
+func (a *app) annotateMany(receipts int) error {
+	if receipts > maxNoted {
+		return a.annotateTaken(receipts) // which says how
+	}
+	return a.annotate()
+}
+
 // noted opens the ledger for work on its notes, and judges how that ended.
 func (a *app) noted(work func(l *ledger.Ledger, step func()) error) error {
 	bar := a.progress("noting receipts")

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"reflect"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -26,6 +30,7 @@ type recordCmd struct {
 	Field       []string `sep:"none" placeholder:"NAME=VALUE" help:"a field of a decision, incident or discovery"`
 	ChainRef    string   `aliases:"chain_ref" placeholder:"REF" help:"an anchor on a chain or a vote"`
 	Once        bool     `help:"not again what is recorded already"`
+	Batch       string   `placeholder:"FILE" help:"record each line of a file, or of standard input with -: a JSON object of these flags and kind"`
 	Push        bool     `xor:"end" help:"push the ledger afterwards"`
 	DryRun      bool     `xor:"end" help:"print the receipt's bytes, write nothing"`
 	AllowSecret bool     `help:"record even what looks like a secret"`
@@ -38,6 +43,9 @@ func (c *recordCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Batch != "" && !reflect.DeepEqual(request, record.Request{Kind: receipt.KindRelease}) {
+		return fault.New(fault.Usage, "with --batch the lines say what to record, and no other flag does").With("command", "record")
+	}
 	if err := a.open(false); err != nil {
 		return err
 	}
@@ -47,8 +55,11 @@ func (c *recordCmd) Run(a *app) error {
 	if c.Push && a.config.PushRemote() == "" {
 		return fault.New(fault.PushFailed, "there is no remote to push to, so nothing is recorded").With("ref", a.config.Ref)
 	}
+	if c.Batch != "" {
+		return c.batch(a)
+	}
 	bar := a.progress("working")
-	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial, Ledger: a.config.Ledger, Working: bar.add}
+	place := a.place(bar)
 	act := record.Record
 	if c.DryRun {
 		act = record.Preview
@@ -64,11 +75,72 @@ func (c *recordCmd) Run(a *app) error {
 	if err := a.annotate(); err != nil && !fault.Has(err, fault.Interrupted) {
 		return err // interrupted, the receipt is recorded all the same
 	}
-	err = c.carry(a, out)
+	err = c.carry(a, out.Exists)
 	if flushErr := a.out.flush(); err == nil && flushErr != nil {
 		return fault.New(fault.OutputFailed, "recorded as %s, but the output cannot be written", out.ID).Because(flushErr)
 	}
 	return err
+}
+
+// place is where and when a receipt is recorded.
+func (a *app) place(bar *progress) record.Place {
+	return record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial, Ledger: a.config.Ledger, Working: bar.add}
+}
+
+// batched is what programs are told of a batch.
+type batched struct {
+	Receipts     int      `json:"receipts"`
+	Added        int      `json:"added"`
+	LedgerCommit string   `json:"ledger_commit"`
+	Status       string   `json:"status"`
+	Remarks      []string `json:"remarks"`
+}
+
+// batch records the lines of a file.
+func (c *recordCmd) batch(a *app) error {
+	in := a.env.Stdin
+	if c.Batch != "-" {
+		f, err := os.Open(c.Batch)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NoFile, "%s does not exist", c.Batch)
+		}
+		if err != nil {
+			return fault.New(fault.ReadFailed, "%s cannot be read", c.Batch).Because(err)
+		}
+		defer f.Close()
+		in = f
+	}
+	bar := a.progress("recording receipts")
+	out, err := record.Batch(a.ctx, a.place(bar), in, c.DryRun)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	status := "recorded"
+	if c.DryRun {
+		status = "preview"
+	} else if out.Added == 0 {
+		status = "exists"
+	}
+	if a.out.structured() {
+		err = a.out.emit(batched{out.Receipts, out.Added, string(out.Head), status, orEmpty(out.Remarks)})
+	} else {
+		if c.DryRun {
+			a.out.line("%d lines can be recorded", out.Receipts)
+		} else {
+			a.out.line("recorded %d receipts of %d lines", out.Added, out.Receipts)
+		}
+		for _, remark := range out.Remarks {
+			a.out.remark("note", "%s", remark)
+		}
+	}
+	if err != nil || c.DryRun {
+		return err
+	}
+	if err := a.annotateMany(out.Added); err != nil && !fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	return c.carry(a, out.Added == 0)
 }
 
 func (c *recordCmd) request() (record.Request, error) {
@@ -130,7 +202,7 @@ func (c *recordCmd) summarise(a *app, status string, out *record.Outcome) error 
 }
 
 // carry pushes the ledger if that was asked for; else one line says how to.
-func (c *recordCmd) carry(a *app, out *record.Outcome) error {
+func (c *recordCmd) carry(a *app, exists bool) error {
 	remote := a.config.PushRemote()
 	switch {
 	case c.Push:
@@ -139,7 +211,7 @@ func (c *recordCmd) carry(a *app, out *record.Outcome) error {
 			return fault.New(fault.PushFailed, "the push was interrupted").With("ref", a.config.Ref).Because(err)
 		}
 		return err
-	case a.config.Advice && remote != "" && !out.Exists:
+	case a.config.Advice && remote != "" && !exists:
 		a.out.remark("hint", "not pushed: git push %s %s", fault.Quote(remote), a.config.Ref)
 	}
 	return nil

@@ -23,6 +23,7 @@ const (
 	NotReady         Code = "VM116" // doctor found what keeps the clone from its work
 	BadQuery         Code = "VM117" // a query that cannot be read
 	BadRegexp        Code = "VM118" // a regular expression that cannot be read
+	BadLine          Code = "VM119" // a line of a batch that cannot be read
 	NotCanonical     Code = "VM201" // bytes that are not RFC 8785 canonical
 	TooLarge         Code = "VM202" // over a size limit
 	BadField         Code = "VM203" // a field against its rule
@@ -104,6 +105,7 @@ var catalog = map[Code]Entry{
 	HelpUnknown: {ExitUsage, "no such help page", "see what there is:\n{program} help"},
 	NotReady:    {ExitRepository, "clone is not ready", "each line above that is marked problem has its own fix"},
 	BadQuery:    {ExitUsage, "query cannot be read", "{how}"},
+	BadLine:     {ExitUsage, "line of a batch cannot be read", "nothing was recorded; a line is a JSON object, its names are those of the long flags and kind:\n{program} help record"},
 	BadRegexp:   {ExitUsage, "regular expression cannot be read", "the syntax is RE2's, in which \\ . ( [ { ^ $ | ? * + have meanings; put \\ before one that is meant as it is"},
 	NotCanonical: {ExitInvalid, "not canonical", "these bytes were not written by git-vaultmesh, or were changed since; " +
 		"the rule is in docs/spec/canonical.md"},

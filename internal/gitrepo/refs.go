@@ -146,6 +146,61 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
 }
 
+// MoveRef moves a ref to where a temporary one is, and removes that, in one
+// transaction. The faults are those of [Repo.UpdateRef].
+func (r *Repo) MoveRef(ctx context.Context, temporary, name string, new, old OID) error {
+	err := r.transact(ctx, fmt.Sprintf("option no-deref\nupdate %s %s %s\noption no-deref\ndelete %s %s\n", name, new, old, temporary, new))
+	if err == nil {
+		return nil
+	}
+	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
+}
+
+// DeleteRef removes a ref that is where it is expected, or is gone. The faults
+// are those of [Repo.UpdateRef].
+func (r *Repo) DeleteRef(ctx context.Context, name string, old OID) error {
+	err := r.transact(ctx, fmt.Sprintf("option no-deref\ndelete %s %s\n", name, old))
+	if err == nil {
+		return nil
+	}
+	return r.swapFault(context.WithoutCancel(ctx), name, "", old, err)
+}
+
+// FastImport has `git fast-import` make what stream writes, which is to be one
+// commit on a ref that does not exist yet, and returns that commit. It is
+// durable. When stream fails, or git does, there is no such ref. The faults are
+// those of stream and of [Repo.Write].
+func (r *Repo) FastImport(ctx context.Context, ref string, stream func(w io.Writer) error) (OID, error) {
+	cmd := r.git.parsed(ctx, append(slices.Clone(durable), "fast-import", "--quiet", "--done", "--date-format=raw")...)
+	stderr := new(tail)
+	cmd.Stderr = stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return "", fault.New(fault.Internal, "no pipe to git").Because(err)
+	}
+	if err := cmd.Start(); err != nil {
+		return "", r.git.judge(ctx, cmd, err, "")
+	}
+	w := bufio.NewWriterSize(in, 1<<20)
+	streamErr := stream(w)
+	if streamErr == nil {
+		_, streamErr = w.WriteString("done\n")
+	}
+	if streamErr == nil {
+		streamErr = w.Flush()
+	}
+	in.Close() // without done git throws away what it was told
+	err = cmd.Wait()
+	if err == nil && streamErr == nil {
+		return r.Ref(ctx, ref)
+	}
+	os.Remove(filepath.Join(r.GitDir, fmt.Sprintf("fast_import_crash_%d", cmd.Process.Pid)))
+	if err != nil {
+		return "", r.writeFault(r.git.judge(ctx, cmd, err, string(stderr.bytes)), "the objects cannot be written")
+	}
+	return "", streamErr
+}
+
 // refUpdates is one `git update-ref --stdin` that does transactions one after the
 // other: a command that moves two refs need not start two.
 type refUpdates struct {

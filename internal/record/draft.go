@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -54,10 +55,10 @@ func begin[T any](f func() (T, error)) func() (T, error) {
 		v, err := f()
 		done <- result{v, err}
 	}()
-	return func() (T, error) {
+	return sync.OnceValues(func() (T, error) {
 		r := <-done
 		return r.value, r.err
-	}
+	})
 }
 
 // prepare settles what does not depend on the ledger.
@@ -83,7 +84,7 @@ func prepare(ctx context.Context, p Place, q Request, ask consulted) (*draft, er
 	}
 	d.receipt.Recorder = receipt.Person{Name: d.author.Name, Email: d.author.Email}
 	dirty, err := ask.dirty()
-	if dirty && d.receipt.Commit != "" {
+	if dirty && q.Commit == "" && d.receipt.Commit != "" {
 		d.remark("the work tree differs from the commit that is recorded")
 	}
 	return d, err
@@ -222,32 +223,41 @@ func (d *draft) commit(ctx context.Context, p Place, q Request) error {
 	if revision == "" {
 		revision = "HEAD"
 	}
-	id, c, err := p.Repo.ResolveCommit(ctx, revision)
-	if fault.Has(err, fault.NoRevision) && q.Commit == "" {
+	found, known := p.commits[revision]
+	if !known {
+		found = p.resolve(ctx, revision)
+		if p.commits != nil {
+			p.commits[revision] = found
+		}
+	}
+	if fault.Has(found.err, fault.NoRevision) && q.Commit == "" {
 		d.remark("HEAD has no commit yet: recorded without one")
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	d.receipt.Commit, d.receipt.Tree = d.object(p, id), d.object(p, c.Tree)
-	return d.patchID(ctx, p, id, c)
+	d.receipt.Commit, d.receipt.Tree, d.receipt.PatchID = found.commit, found.tree, found.patch
+	return found.err
 }
 
-// patchID records how to find the change again after a rebase: of a commit
-// with one parent, where both are here.
-func (d *draft) patchID(ctx context.Context, p Place, id gitrepo.OID, c gitrepo.Commit) error {
+// resolve looks a revision up, and how to find its change again after a rebase:
+// that of a commit with one parent, where both are here.
+func (p Place) resolve(ctx context.Context, revision string) resolved {
+	id, c, err := p.Repo.ResolveCommit(ctx, revision)
+	if err != nil {
+		return resolved{err: err}
+	}
+	found := resolved{commit: p.object(id), tree: p.object(c.Tree)}
 	if len(c.Parents) != 1 || p.Repo.Shallow || p.Partial {
-		return nil
+		return found
 	}
 	patch, err := p.Repo.PatchID(ctx, id)
-	if err == nil && patch != "" {
-		d.receipt.PatchID = d.object(p, patch)
+	if patch != "" {
+		found.patch = p.object(patch)
 	}
-	return err
+	found.err = err
+	return found
 }
 
-func (d *draft) object(p Place, id gitrepo.OID) receipt.Object {
+func (p Place) object(id gitrepo.OID) receipt.Object {
 	return receipt.Object(p.Repo.Algorithm() + ":" + string(id))
 }
 

@@ -44,6 +44,8 @@ type Place struct {
 	Partial bool       // the clone lacks objects that its remote has
 	Ledger  receipt.ID // the genesis that the ledger must have; zero when nobody said
 	Working func()     // called now and then during what may take long
+
+	commits map[string]resolved // revisions that were looked up, where many are
 }
 
 // Outcome says what was recorded.
