@@ -90,7 +90,7 @@ var doors = []struct {
 	{"prints", regexp.MustCompile(`\bfmt\.(Print|Println|Printf)\(|os\.Stdout|os\.Stderr`), "internal/cli/output.go internal/cli/cli.go internal/bench/"},
 	{"reads the clock", regexp.MustCompile(`\btime\.(Now|Since|Until)\b`), "internal/cli/cli.go internal/bench/"},
 	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/cli/pager.go internal/bench/"},
-	{"moves a ref", regexp.MustCompile(`"update-ref"`), "internal/gitrepo/refs.go internal/bench/"},
+	{"moves a ref", regexp.MustCompile(`"(update-ref|fast-import)"`), "internal/gitrepo/refs.go internal/bench/"},
 	{"runs before main", regexp.MustCompile(`(?m)^func init\(\)`), "nowhere"},
 }
 
