@@ -152,3 +152,40 @@ func TestPlainRefsAreGits(t *testing.T) {
 		t.Errorf("with a symbolic one: %v", refs)
 	}
 }
+
+// While git packs refs and moves them, one that is read as a file is never read
+// as absent.
+func TestPlainRefsAreReadWhileGitPacks(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	first, second := string(s.commit("first")), string(s.commit("second"))
+	s.git("update-ref", ledgerRef, first)
+	look, _, err := Look(context.Background(), Options{Dir: s.dir, Env: s.env})
+	if err != nil || !look.plainRefs {
+		t.Fatal(look, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 30 {
+			for _, commit := range []string{second, first} {
+				s.try("", "update-ref", ledgerRef, commit)
+				s.try("", "pack-refs", "--all", "--prune")
+			}
+		}
+	}()
+	for reads := 0; ; reads++ {
+		id, ok := look.plainRef(ledgerRef)
+		if ok && id != OID(first) && id != OID(second) {
+			t.Fatalf("read %d is %q", reads, id)
+		}
+		select {
+		case <-done:
+			if reads < 100 {
+				t.Errorf("only %d reads", reads)
+			}
+			return
+		default:
+		}
+	}
+}
