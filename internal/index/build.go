@@ -198,7 +198,7 @@ func (x *Index) update(ctx context.Context, s Source, want key, o Options) error
 	if err != nil {
 		return err
 	}
-	x.Skipped = m.skipped
+	x.Skipped, x.last = m.skipped, m.receipts
 	if m.head == want.head {
 		return nil
 	}
@@ -214,13 +214,18 @@ func (x *Index) update(ctx context.Context, s Source, want key, o Options) error
 		return err
 	}
 	defer tx.Rollback()
-	if m, err = x.meta(ctx, tx); err != nil || m.head == want.head {
+	m, err = x.meta(ctx, tx)
+	if x.last = m.receipts; err != nil || m.head == want.head {
 		return err
 	}
 	if err := grow(ctx, s, l, tx, m.head, want, o); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, "UPDATE meta SET head = ?, receipts = (SELECT ifnull(max(n), 0) FROM receipt)", want.head); err != nil {
+		return err
+	}
+	m, err = x.meta(ctx, tx)
+	if x.last = m.receipts; err != nil {
 		return err
 	}
 	return tx.Commit()

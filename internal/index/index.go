@@ -80,6 +80,7 @@ type Source struct {
 type Index struct {
 	db   *sql.DB
 	path string
+	last int // the number of the last row of this head: another process may add some
 
 	// Skipped is how many entries of the ledger do not hold and are left out.
 	Skipped int

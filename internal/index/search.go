@@ -53,6 +53,7 @@ func (x *Index) Search(ctx context.Context, want Request, each func(*Row) error)
 // long as a person looks at a page, nobody is kept from writing.
 func (x *Index) search(ctx context.Context, want Request, each func(*Row) error) error {
 	s := statement{}
+	s.add("+n <= ?", x.last) // the plus keeps SQLite from going by the number
 	if err := s.conditions(ctx, x.db, want.Query.Lookup(), want.Limit > 0); err != nil {
 		return err
 	}
