@@ -3,90 +3,107 @@ package ledger
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// Batch is any number of additions that become one commit. They wait in a file,
-// so that memory does not grow with them, and git gets nothing until the last
-// of them is known to be good.
+// Batch is any number of additions that become one commit. Their bytes go to git
+// as they come, and where each belongs waits in a file, so that memory does not
+// grow with them. Until [Batch.Append] none of it is the repository's.
 type Batch struct {
 	Receipts int // that were added, equal ones counted each
 
-	ledger receipt.ID
-	file   *os.File
-	out    *bufio.Writer
+	ledger   receipt.ID
+	repo     *gitrepo.Repo
+	incoming *gitrepo.Incoming
+	blobs    *gitrepo.Import // stores the bytes meanwhile; nil once it has the commit too
+	places   *os.File        // lines that say where they belong
+	out      *bufio.Writer
 }
 
-// batchRef is where a batch is built, followed by a name of its own.
-const batchRef = "refs/vaultmesh-batch/"
-
-// NewBatch begins a batch for the ledger, with its file in a folder. Close it
-// after use. The faults are those of [Ledger.Genesis], and ReadOnly (VM507)
-// where there can be no file.
-func (l *Ledger) NewBatch(ctx context.Context, dir string) (*Batch, error) {
+// NewBatch begins a batch for the ledger, which is of repo. Close it after use.
+// The faults are those of [Ledger.Genesis], ReadOnly (VM507) and DiskFull (VM508).
+func (l *Ledger) NewBatch(ctx context.Context, repo *gitrepo.Repo) (*Batch, error) {
 	genesis, err := l.Genesis(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fault.New(fault.ReadOnly, "the batch has no place to wait").With("path", dir).Because(err)
-	}
-	f, err := os.CreateTemp(dir, "batch-*")
+	incoming, err := repo.NewIncoming()
 	if err != nil {
-		return nil, fault.New(fault.ReadOnly, "the batch has no place to wait").With("path", dir).Because(err)
+		return nil, err
 	}
-	return &Batch{ledger: genesis.ID, file: f, out: bufio.NewWriterSize(f, 1<<20)}, nil
+	b := &Batch{ledger: genesis.ID, repo: repo, incoming: incoming}
+	if b.places, err = os.Create(filepath.Join(incoming.Dir(), "places")); err != nil {
+		err = fault.New(fault.DiskFull, "the batch has no place to wait").Because(err)
+	} else if b.blobs, err = incoming.Import(ctx); err == nil {
+		b.out = bufio.NewWriterSize(b.places, 1<<20)
+		return b, nil
+	}
+	b.Close()
+	return nil, err
 }
 
 // Close removes what the batch left behind.
 func (b *Batch) Close() {
-	b.file.Close()
-	os.Remove(b.file.Name())
+	if b.blobs != nil {
+		b.blobs.Stop()
+	}
+	if b.places != nil {
+		b.places.Close()
+	}
+	b.incoming.Close()
 }
 
 // Add adds a receipt and what lies beside it. The faults are those of a receipt
-// that cannot be read, BadField (VM201), TooLarge (VM502) and DiskFull (VM508).
+// that cannot be read, BadField (VM201), TooLarge (VM502), DiskFull (VM508) and
+// ReadOnly (VM507).
 func (b *Batch) Add(add Addition) error {
 	folder, err := add.folder(b.ledger)
 	if err != nil {
 		return err
 	}
 	b.Receipts++
-	err = b.put(folder+"/"+receiptName, add.Receipt)
-	for _, data := range add.Evidence {
-		err = errors.Join(err, b.put(folder+"/"+evidenceName(receipt.Sum(data)), data))
+	if err := b.put(folder+"/"+receiptName, add.Receipt); err != nil {
+		return err
 	}
-	if err != nil {
+	for _, data := range add.Evidence {
+		if err := b.put(folder+"/"+evidenceName(receipt.Sum(data)), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put gives git a file's bytes, and remembers its place, both as git fast-import
+// reads them.
+func (b *Batch) put(path string, data []byte) error {
+	if _, err := fmt.Fprintf(b.blobs, "blob\ndata %d\n%s\n", len(data), data); err != nil {
+		return err
+	}
+	blob := gitrepo.NewObject(b.repo.Algorithm(), gitrepo.TypeBlob, data)
+	if _, err := fmt.Fprintf(b.out, "M %s %s %s\n", gitrepo.ModeFile, blob.ID, path); err != nil {
 		return fault.New(fault.DiskFull, "the batch cannot be kept until it is whole").Because(err)
 	}
 	return nil
 }
 
-// put writes a file as git fast-import reads it.
-func (b *Batch) put(path string, data []byte) error {
-	_, err := fmt.Fprintf(b.out, "M %s inline %s\ndata %d\n%s\n", gitrepo.ModeFile, path, len(data), data)
-	return err
-}
-
 // Append commits the batch on top of the ledger at ref, wherever that is by
-// now. It is built below a ref of its own, judged, and becomes the ledger's head
-// in the transaction that removes that ref. The faults are those of [Update],
-// and OtherLedger (VM516) when the ref has become another ledger's.
-func (b *Batch) Append(ctx context.Context, repo *gitrepo.Repo, ref string, change Change) (Result, error) {
+// now. The commit is judged before anything of it moves into the repository. The
+// faults are those of [Update], and OtherLedger (VM516) when the ref has become
+// another ledger's.
+func (b *Batch) Append(ctx context.Context, ref string, change Change) (Result, error) {
 	if err := b.out.Flush(); err != nil {
 		return Result{}, fault.New(fault.DiskFull, "the batch cannot be kept until it is whole").Because(err)
 	}
 	for races := 0; ; races++ {
-		result, err := b.try(ctx, repo, ref, change)
+		result, err := b.try(ctx, ref, change)
 		if err == nil || races == maxRaces || !fault.Has(err, fault.LostRace) && !fault.Has(err, fault.RefLocked) {
 			return result, err
 		}
@@ -96,8 +113,8 @@ func (b *Batch) Append(ctx context.Context, repo *gitrepo.Repo, ref string, chan
 	}
 }
 
-func (b *Batch) try(ctx context.Context, repo *gitrepo.Repo, ref string, change Change) (result Result, err error) {
-	l, err := Open(ctx, repo, ref)
+func (b *Batch) try(ctx context.Context, ref string, change Change) (Result, error) {
+	l, err := Open(ctx, b.repo, ref)
 	if err != nil {
 		return Result{}, err
 	}
@@ -105,46 +122,57 @@ func (b *Batch) try(ctx context.Context, repo *gitrepo.Repo, ref string, change 
 	if _, err := l.Genesis(ctx); err != nil {
 		return Result{}, fault.New(fault.OtherLedger, "%s has become another ledger", ref).Because(err)
 	}
-	name := make([]byte, 8)
-	rand.Read(name)
-	temporary := batchRef + hex.EncodeToString(name)
-	built := gitrepo.OID("")
-	defer func() {
-		if built != "" { // the work is not lost with ctx, and neither is the broom
-			err = errors.Join(err, repo.DeleteRef(context.WithoutCancel(ctx), temporary, built))
-		}
-	}()
-	built, err = repo.FastImport(ctx, temporary, func(w io.Writer) error { return b.stream(w, temporary, l.Head, change) })
+	head, err := b.commit(ctx, l.Head, change)
 	if err != nil {
 		return Result{}, err
 	}
-	added, err := b.judge(ctx, l, built)
+	added, err := b.judge(ctx, l, head)
 	if err != nil || added == 0 {
 		return Result{Head: l.Head}, err
 	}
-	if err := repo.MoveRef(ctx, temporary, ref, built, l.Head); err != nil {
+	if err := b.incoming.Keep(ctx); err != nil {
 		return Result{}, err
 	}
-	head := built
-	built = ""
+	if err := b.repo.UpdateRef(ctx, ref, head, l.Head); err != nil {
+		return Result{}, err
+	}
 	return Result{Head: head, Added: added}, nil
 }
 
-// stream is the batch as one commit, as git fast-import reads it.
-func (b *Batch) stream(w io.Writer, ref string, parent gitrepo.OID, change Change) error {
-	if _, err := b.file.Seek(0, io.SeekStart); err != nil {
-		return err
+// commit has git make the commit, with the blobs that it has.
+func (b *Batch) commit(ctx context.Context, parent gitrepo.OID, change Change) (gitrepo.OID, error) {
+	git := b.blobs
+	b.blobs = nil
+	if git == nil { // the ledger has moved since the first commit
+		var err error
+		if git, err = b.incoming.Import(ctx); err != nil {
+			return "", err
+		}
 	}
-	_, err := fmt.Fprintf(w, "commit %s\nauthor %s\ncommitter %s\ndata %d\n%s\nfrom %s\n", ref, change.Author, change.Committer, len(change.Message), change.Message, parent)
-	if err == nil {
-		_, err = io.Copy(w, b.file)
+	_, err := fmt.Fprintf(git, "commit %s\nauthor %s\ncommitter %s\ndata %d\n%s\nfrom %s\n", gitrepo.IncomingRef, change.Author, change.Committer, len(change.Message), change.Message, parent)
+	if err != nil {
+		return "", err
 	}
-	return err
+	if _, err = b.places.Seek(0, io.SeekStart); err == nil {
+		_, err = io.Copy(git, b.places)
+	}
+	var f *fault.Error
+	if err != nil && !errors.As(err, &f) {
+		git.Stop()
+		return "", fault.New(fault.Internal, "the batch cannot be read again").Because(err)
+	}
+	if err != nil {
+		return "", err
+	}
+	return git.Finish()
 }
 
-// judge reads what a commit has more than the ledger, and counts the receipts.
+// judge reads what a commit that came in has more than the ledger, and counts the
+// receipts.
 func (b *Batch) judge(ctx context.Context, l *Ledger, head gitrepo.OID) (added int, err error) {
-	next, err := l.At(ctx, head)
+	store := b.incoming.Store()
+	defer store.Close()
+	next, err := OpenCommit(ctx, store, l.Ref, head)
 	if err != nil {
 		return 0, err
 	}

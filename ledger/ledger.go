@@ -225,27 +225,46 @@ func (l *Ledger) pinnedGenesis(ctx context.Context) (*Entry, error) {
 	return g, err
 }
 
-// genesisNamed is the genesis of that id, nil if there is none. It looks from
-// the first day on, in ever larger steps: a ledger's genesis is its oldest
-// receipt, unless clocks were wrong.
+// genesisNamed is the genesis of that id, nil if there is none. It looks into the
+// first day, then from there on in ever larger steps: a ledger's genesis is its
+// oldest receipt, unless clocks were wrong.
 func (l *Ledger) genesisNamed(ctx context.Context, id receipt.ID) (*Entry, error) {
-	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
-	days, err := w.days(ctx)
+	w := l.quietWalk()
+	days, err := w.firstDay(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if g, err := w.genesisIn(ctx, days, id); err != nil || g != nil {
+		return g, err
+	}
+	w = l.quietWalk()
+	if days, err = w.days(ctx); err != nil {
 		return nil, err
 	}
 	for step := 1; len(days) > 0; step *= 4 {
 		n := min(step, len(days))
-		found, err := w.withPrefix(ctx, days[:n], id.String())
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range found {
-			if e, err := l.inItsPlace(ctx, e); err != nil || e != nil {
-				return e, err
-			}
+		if g, err := w.genesisIn(ctx, days[:n], id); err != nil || g != nil {
+			return g, err
 		}
 		days = days[n:]
+	}
+	return nil, nil
+}
+
+// quietWalk is a walk that passes over what is malformed, and ends at what cannot
+// be read.
+func (l *Ledger) quietWalk() *walk { return &walk{l: l, v: Visitor{Problem: onlyUnreadable}} }
+
+// genesisIn is the genesis of that id among days, nil if there is none.
+func (w *walk) genesisIn(ctx context.Context, days []node, id receipt.ID) (*Entry, error) {
+	found, err := w.withPrefix(ctx, days, id.String())
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range found {
+		if e, err := w.l.inItsPlace(ctx, e); err != nil || e != nil {
+			return e, err
+		}
 	}
 	return nil, nil
 }

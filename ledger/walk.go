@@ -177,7 +177,7 @@ func (l *Ledger) at(ctx context.Context, path string) (*Entry, error) {
 
 // descend opens the first entry to which kept names lead.
 func (l *Ledger) descend(ctx context.Context, keep func(level int, name string) bool) (*Entry, error) {
-	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
+	w := l.quietWalk()
 	path := []node{{id: l.tree}}
 	for level := levelRoot; level < levelFolder; level++ {
 		below, err := w.below(ctx, level, path[:1], func(e gitrepo.TreeEntry) bool { return keep(level, e.Name) })
@@ -197,7 +197,7 @@ func (l *Ledger) descend(ctx context.Context, keep func(level int, name string) 
 // Load opens the entries at some paths, in the order of paths. Those that the
 // ledger does not have are left out.
 func (l *Ledger) Load(ctx context.Context, paths []string) ([]*Entry, error) {
-	w := &walk{l: l, v: Visitor{Problem: onlyUnreadable}}
+	w := l.quietWalk()
 	leading := make([]map[string]bool, levelFolder+1)
 	for level := range leading {
 		leading[level] = make(map[string]bool, len(paths))
@@ -246,6 +246,19 @@ func (w *walk) days(ctx context.Context) ([]node, error) {
 		nodes = below
 	}
 	return nodes, nil
+}
+
+// firstDay is the first day only.
+func (w *walk) firstDay(ctx context.Context) ([]node, error) {
+	nodes := []node{{id: w.l.tree}}
+	for level := levelRoot; level < levelDay && len(nodes) > 0; level++ {
+		below, err := w.below(ctx, level, nodes[:1], func(e gitrepo.TreeEntry) bool { return e.Name != versionName })
+		if err != nil {
+			return nil, err
+		}
+		nodes = below
+	}
+	return nodes[:min(1, len(nodes))], nil
 }
 
 // below reads trees of one level and returns the nodes in them, those to

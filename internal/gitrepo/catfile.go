@@ -80,62 +80,61 @@ func (c *catFile) stop() {
 	c.cmd.Wait()
 }
 
+// gitStore is a [Store] through git's plumbing, for every repository that git
+// reads.
+type gitStore struct {
+	repo    *Repo
+	objects *catFile // nil until something is asked
+}
+
+// Close ends the process.
+func (s *gitStore) Close() {
+	if s.objects != nil {
+		s.objects.stop()
+		s.objects = nil
+	}
+}
+
+// Algorithm implements [Store].
+func (s *gitStore) Algorithm() string { return s.repo.algorithm }
+
 // Read implements [Store].
-func (r *Repo) Read(ctx context.Context, id OID, limit int64) (Object, error) {
-	if !isOID(r.algorithm, id) {
+func (s *gitStore) Read(ctx context.Context, id OID, limit int64) (Object, error) {
+	if !isOID(s.repo.algorithm, id) {
 		return Object{}, missing(string(id))
 	}
-	return r.ask(ctx, string(id), limit)
+	return s.ask(ctx, string(id), limit)
 }
 
-// Peel reads an object, or the one of a type that it leads to: the commit of a
-// tag, the tree of a commit. The faults are those of [Store] and ObjectMissing
-// (VM509) where it leads to none.
-func (r *Repo) Peel(ctx context.Context, id OID, kind string, limit int64) (Object, error) {
-	if !isOID(r.algorithm, id) {
-		return Object{}, missing(string(id))
-	}
-	return r.ask(ctx, string(id)+"^{"+kind+"}", limit)
-}
-
-// resolve returns the object that a person's words mean. Words that mean more
-// than one object are a fault Ambiguous (VM103).
-func (r *Repo) resolve(ctx context.Context, revision string, limit int64) (Object, error) {
-	if revision == "" || strings.ContainsAny(revision, "\n\x00") {
-		return Object{}, missing(revision)
-	}
-	return r.ask(ctx, revision, limit)
-}
-
-func (r *Repo) ask(ctx context.Context, name string, limit int64) (Object, error) {
-	if err := r.ensureReader(ctx); err != nil {
+func (s *gitStore) ask(ctx context.Context, name string, limit int64) (Object, error) {
+	if err := s.ensureReader(ctx); err != nil {
 		return Object{}, err
 	}
-	defer r.endWith(ctx)()
-	if err := ask(r.objects, name); err != nil {
-		return Object{}, r.readerDied(ctx, name)
+	defer s.endWith(ctx)()
+	if err := ask(s.objects, name); err != nil {
+		return Object{}, s.readerDied(ctx, name)
 	}
-	return r.answer(ctx, name, limit)
+	return s.answer(ctx, name, limit)
 }
 
 // endWith ends the process when ctx is cancelled, so that nobody waits for an
 // answer that does not come. The function that it returns calls that off; if
 // it comes too late, the process is given up.
-func (r *Repo) endWith(ctx context.Context) func() {
-	process := r.objects.cmd.Process
+func (s *gitStore) endWith(ctx context.Context) func() {
+	process := s.objects.cmd.Process
 	calledOff := context.AfterFunc(ctx, func() { process.Kill() })
 	return func() {
 		if !calledOff() {
-			r.Close()
+			s.Close()
 		}
 	}
 }
 
 // ReadMany implements [Store]: all questions go out while the answers come
 // in, so that neither side waits for the other.
-func (r *Repo) ReadMany(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) error {
+func (s *gitStore) ReadMany(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) error {
 	for from := 0; from < len(ids); {
-		if !isOID(r.algorithm, ids[from]) {
+		if !isOID(s.repo.algorithm, ids[from]) {
 			if err := each(from, Object{}, missing(string(ids[from]))); err != nil {
 				return err
 			}
@@ -143,10 +142,10 @@ func (r *Repo) ReadMany(ctx context.Context, ids []OID, limit int64, each func(i
 			continue
 		}
 		to := from + 1
-		for to < len(ids) && isOID(r.algorithm, ids[to]) {
+		for to < len(ids) && isOID(s.repo.algorithm, ids[to]) {
 			to++
 		}
-		done, err := r.readRun(ctx, ids[from:to], limit, func(i int, o Object, err error) error { return each(from+i, o, err) })
+		done, err := s.readRun(ctx, ids[from:to], limit, func(i int, o Object, err error) error { return each(from+i, o, err) })
 		if err != nil {
 			return err
 		}
@@ -157,56 +156,56 @@ func (r *Repo) ReadMany(ctx context.Context, ids []OID, limit int64, each func(i
 
 // readRun reads ids until all are read or the process had to be given up,
 // and returns how many were answered.
-func (r *Repo) readRun(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) (int, error) {
-	if err := r.ensureReader(ctx); err != nil {
+func (s *gitStore) readRun(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) (int, error) {
+	if err := s.ensureReader(ctx); err != nil {
 		return 0, err
 	}
-	defer r.endWith(ctx)()
+	defer s.endWith(ctx)()
 	asked := make(chan struct{})
 	go func(c *catFile) {
 		defer close(asked)
 		ask(c, ids...) // when the process is gone, the reading side says why
-	}(r.objects)
+	}(s.objects)
 	defer func() { <-asked }()
 	for i, id := range ids {
-		o, err := r.answer(ctx, string(id), limit)
+		o, err := s.answer(ctx, string(id), limit)
 		if err == nil && o.ID != id {
 			err = missing(string(id))
 		}
 		if ctx.Err() != nil {
-			r.Close()
+			s.Close()
 			return i, fault.New(fault.Interrupted, "interrupted")
 		}
 		if err := each(i, o, err); err != nil {
-			r.Close()
+			s.Close()
 			return i, err
 		}
-		if r.objects == nil {
+		if s.objects == nil {
 			return i + 1, nil
 		}
 	}
 	return len(ids), nil
 }
 
-func (r *Repo) ensureReader(ctx context.Context) error {
+func (s *gitStore) ensureReader(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fault.New(fault.Interrupted, "interrupted")
 	}
-	if r.objects != nil {
+	if s.objects != nil {
 		return nil
 	}
-	c, err := r.git.startCatFile("--batch-command", "--buffer")
+	c, err := s.repo.git.startCatFile("--batch-command", "--buffer")
 	if err != nil {
 		return err
 	}
-	r.objects = c
-	calledOff := r.endWith(ctx)
+	s.objects = c
+	calledOff := s.endWith(ctx)
 	c.commands = c.understands()
 	calledOff()
 	if !c.commands {
-		r.Close()
-		if r.objects, err = r.git.startCatFile("--batch"); err != nil {
-			r.objects = nil
+		s.Close()
+		if s.objects, err = s.repo.git.startCatFile("--batch"); err != nil {
+			s.objects = nil
 		}
 	}
 	return err
@@ -214,10 +213,10 @@ func (r *Repo) ensureReader(ctx context.Context) error {
 
 // answer reads one answer: "<id> <type> <size>", the bytes, a newline; or the
 // name and a word that says why there are none.
-func (r *Repo) answer(ctx context.Context, name string, limit int64) (Object, error) {
-	line, err := r.objects.out.ReadString('\n')
+func (s *gitStore) answer(ctx context.Context, name string, limit int64) (Object, error) {
+	line, err := s.objects.out.ReadString('\n')
 	if err != nil {
-		return Object{}, r.readerDied(ctx, name)
+		return Object{}, s.readerDied(ctx, name)
 	}
 	line = strings.TrimSuffix(line, "\n")
 	if strings.HasSuffix(line, " ambiguous") {
@@ -225,35 +224,27 @@ func (r *Repo) answer(ctx context.Context, name string, limit int64) (Object, er
 	}
 	words := strings.Fields(line)
 	if len(words) != 3 || strings.HasSuffix(line, " missing") {
-		return Object{}, r.absent(name)
+		return Object{}, s.absent(name)
 	}
 	size, err := strconv.ParseInt(words[2], 10, 64)
 	if err != nil {
-		return Object{}, r.absent(name)
+		return Object{}, s.absent(name)
 	}
 	if size > limit {
-		r.Close() // the rest would have to be read to be passed over
-		return Object{}, fault.New(fault.ObjectTooLarge, "object %.10s has %d bytes, over the limit of %d", words[0], size, limit)
+		s.Close() // the rest would have to be read to be passed over
+		return Object{}, tooLarge(OID(words[0]), size, limit)
 	}
 	data := make([]byte, size+1)
-	if _, err := io.ReadFull(r.objects.out, data); err != nil {
-		return Object{}, r.readerDied(ctx, name)
+	if _, err := io.ReadFull(s.objects.out, data); err != nil {
+		return Object{}, s.readerDied(ctx, name)
 	}
-	return r.checked(Object{ID: OID(words[0]), Type: words[1], Data: data[:size:size]})
-}
-
-// checked compares an object with its id: git does not do so when it reads.
-func (r *Repo) checked(o Object) (Object, error) {
-	if hashObject(r.algorithm, o.Type, o.Data) != o.ID {
-		return Object{}, fault.New(fault.ObjectCorrupt, "object %s does not have its hash", o.ID.Short())
-	}
-	return o, nil
+	return checked(s.repo.algorithm, Object{ID: OID(words[0]), Type: words[1], Data: data[:size:size]})
 }
 
 // readerDied gives up the process: git dies on an object that it cannot read.
-func (r *Repo) readerDied(ctx context.Context, name string) error {
-	said := r.objects.stderr
-	r.Close()
+func (s *gitStore) readerDied(ctx context.Context, name string) error {
+	said := s.objects.stderr
+	s.Close()
 	if ctx.Err() != nil {
 		return fault.New(fault.Interrupted, "interrupted")
 	}
@@ -266,15 +257,11 @@ func (r *Repo) readerDied(ctx context.Context, name string) error {
 
 // absent says why git has no object to give: it also calls an object missing
 // whose file is there, but damaged.
-func (r *Repo) absent(name string) error {
-	if isOID(r.algorithm, OID(name)) {
-		if _, err := os.Lstat(filepath.Join(r.CommonDir, "objects", name[:2], name[2:])); err == nil {
+func (s *gitStore) absent(name string) error {
+	if isOID(s.repo.algorithm, OID(name)) {
+		if _, err := os.Lstat(filepath.Join(s.repo.CommonDir, "objects", name[:2], name[2:])); err == nil {
 			return fault.New(fault.ObjectCorrupt, "object %.10s is damaged", name)
 		}
 	}
 	return missing(name)
-}
-
-func missing(name string) error {
-	return fault.New(fault.ObjectMissing, "object %.200q is not in this repository", name)
 }

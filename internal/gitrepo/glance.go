@@ -47,7 +47,10 @@ func glance(ctx context.Context, o Options, g git) (*Repo, Config, error) {
 	}
 	dir := filepath.Join(top, ".git")
 	shallow, err := os.Stat(filepath.Join(dir, "shallow"))
-	return &Repo{GitDir: dir, CommonDir: dir, Shallow: err == nil && shallow.Size() > 0, InTree: true, algorithm: algorithm, git: g, plainRefs: true, config: config}, config, nil
+	r := newRepo(g)
+	r.GitDir, r.CommonDir, r.Shallow, r.InTree = dir, dir, err == nil && shallow.Size() > 0, true
+	r.algorithm, r.plainRefs, r.config = algorithm, true, config
+	return r, config, nil
 }
 
 // readOrigins reads the configuration, and where the repository's own comes from.
@@ -66,6 +69,30 @@ func readOrigins(ctx context.Context, g git) (Config, []string, error) {
 		c.add(fields[2])
 	}
 	return c, origins, nil
+}
+
+// ordinaryObjects tells whether a repository's objects are all in one folder of
+// one user's, with SHA-1 ids.
+func (r *Repo) ordinaryObjects() bool {
+	if !r.plainRefs || r.algorithm != "sha1" { // plain refs are known only of what was glanced at
+		return false
+	}
+	for _, name := range []string{"core.sharedrepository", "extensions.partialclone", "extensions.preciousobjects"} {
+		if _, set := r.config.Value(name); set {
+			return false
+		}
+	}
+	for _, name := range r.config.Names("remote.") {
+		if strings.HasSuffix(name, ".promisor") {
+			return false
+		}
+	}
+	for _, name := range []string{"alternates", "http-alternates"} {
+		if _, err := os.Lstat(filepath.Join(r.CommonDir, "objects", "info", name)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
 }
 
 // elsewhere are the variables with which git looks for a repository in another
@@ -151,6 +178,27 @@ func (r *Repo) plainRef(name string) (OID, bool) {
 			return "", len(line) == 0
 		}
 	}
+}
+
+// plainHead is what HEAD leads to, "" where git has to say.
+func (r *Repo) plainHead() OID {
+	if !r.plainRefs {
+		return ""
+	}
+	data, err := os.ReadFile(filepath.Join(r.GitDir, "HEAD"))
+	if err != nil {
+		return ""
+	}
+	text := strings.TrimSuffix(string(data), "\n")
+	if isOID(r.algorithm, OID(text)) {
+		return OID(text)
+	}
+	name, symbolic := strings.CutPrefix(text, "ref: ")
+	if !symbolic {
+		return ""
+	}
+	id, _ := r.plainRef(name)
+	return id
 }
 
 var refForm = regexp.MustCompile(`^refs/[A-Za-z0-9_./-]+$`)

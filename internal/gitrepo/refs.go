@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -146,59 +147,120 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
 }
 
-// MoveRef moves a ref to where a temporary one is, and removes that, in one
-// transaction. The faults are those of [Repo.UpdateRef].
-func (r *Repo) MoveRef(ctx context.Context, temporary, name string, new, old OID) error {
-	err := r.transact(ctx, fmt.Sprintf("option no-deref\nupdate %s %s %s\noption no-deref\ndelete %s %s\n", name, new, old, temporary, new))
-	if err == nil {
-		return nil
-	}
-	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
+// IncomingRef is where an import puts its commit, in the repository that an
+// Incoming is.
+const IncomingRef = "refs/heads/incoming"
+
+// Import is a `git fast-import` that takes objects, and a commit on [IncomingRef],
+// into an Incoming. The repository's refs are not touched. Finish or stop it.
+type Import struct {
+	in     *Incoming
+	ctx    context.Context
+	cmd    *exec.Cmd
+	pipe   io.WriteCloser
+	out    *bufio.Writer
+	stderr *tail
 }
 
-// DeleteRef removes a ref that is where it is expected, or is gone. The faults
-// are those of [Repo.UpdateRef].
-func (r *Repo) DeleteRef(ctx context.Context, name string, old OID) error {
-	err := r.transact(ctx, fmt.Sprintf("option no-deref\ndelete %s %s\n", name, old))
-	if err == nil {
-		return nil
+// Import starts git. The faults are those of [Repo.Write].
+func (in *Incoming) Import(ctx context.Context) (*Import, error) {
+	if err := in.ownRefs(); err != nil {
+		return nil, err
 	}
-	return r.swapFault(context.WithoutCancel(ctx), name, "", old, err)
+	g := in.git()
+	g.dir, g.env = in.dir, append(g.env, "GIT_DIR="+in.dir)
+	args := slices.Clone(durable)
+	if shared, ok := in.repo.config.Value("core.sharedrepository"); ok {
+		args = append(args, "-c", "core.sharedRepository="+shared)
+	}
+	i := &Import{in: in, ctx: ctx, stderr: new(tail)}
+	i.cmd = g.parsed(ctx, append(args, "fast-import", "--quiet", "--force", "--done", "--date-format=raw")...)
+	i.cmd.Stderr = i.stderr
+	var err error
+	if i.pipe, err = i.cmd.StdinPipe(); err != nil {
+		return nil, fault.New(fault.Internal, "no pipe to git").Because(err)
+	}
+	i.out = bufio.NewWriterSize(i.pipe, 1<<20)
+	if err := i.cmd.Start(); err != nil {
+		return nil, g.judge(ctx, i.cmd, err, "")
+	}
+	return i, nil
 }
 
-// FastImport has `git fast-import` make what stream writes, which is to be one
-// commit on a ref that does not exist yet, and returns that commit. It is
-// durable. When stream fails, or git does, there is no such ref. The faults are
-// those of stream and of [Repo.Write].
-func (r *Repo) FastImport(ctx context.Context, ref string, stream func(w io.Writer) error) (OID, error) {
-	cmd := r.git.parsed(ctx, append(slices.Clone(durable), "fast-import", "--quiet", "--done", "--date-format=raw")...)
-	stderr := new(tail)
-	cmd.Stderr = stderr
-	in, err := cmd.StdinPipe()
+// Write gives git a part of what it is to import. The faults are those of
+// [Repo.Write]: git says why it takes no more.
+func (i *Import) Write(p []byte) (int, error) {
+	n, err := i.out.Write(p)
 	if err != nil {
-		return "", fault.New(fault.Internal, "no pipe to git").Because(err)
+		err = i.end(err)
 	}
-	if err := cmd.Start(); err != nil {
-		return "", r.git.judge(ctx, cmd, err, "")
+	return n, err
+}
+
+// Finish waits for git, and returns the commit that it made, "" when it made none.
+// All is on the disk then. The faults are those of [Repo.Write].
+func (i *Import) Finish() (OID, error) {
+	_, err := i.Write([]byte("done\n"))
+	if err == nil {
+		err = i.out.Flush()
 	}
-	w := bufio.NewWriterSize(in, 1<<20)
-	streamErr := stream(w)
-	if streamErr == nil {
-		_, streamErr = w.WriteString("done\n")
+	if err = i.end(err); err != nil {
+		return "", err
 	}
-	if streamErr == nil {
-		streamErr = w.Flush()
+	here := &Repo{CommonDir: i.in.dir, algorithm: i.in.repo.algorithm, plainRefs: true}
+	id, plain := here.plainRef(IncomingRef)
+	if !plain {
+		return "", fault.New(fault.GitRefused, "git leaves a commit that cannot be read")
 	}
-	in.Close() // without done git throws away what it was told
-	err = cmd.Wait()
-	if err == nil && streamErr == nil {
-		return r.Ref(ctx, ref)
+	return id, nil
+}
+
+// Stop gives the import up.
+func (i *Import) Stop() {
+	i.pipe.Close()
+	i.cmd.Process.Kill()
+	i.cmd.Wait()
+}
+
+// end waits for git to end, which says better than the pipe to it what is wrong.
+func (i *Import) end(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return err // it has ended before
 	}
-	os.Remove(filepath.Join(r.GitDir, fmt.Sprintf("fast_import_crash_%d", cmd.Process.Pid)))
+	i.pipe.Close()
+	if exit := i.in.repo.git.judge(i.ctx, i.cmd, i.cmd.Wait(), string(i.stderr.bytes)); exit != nil {
+		return i.in.repo.writeFault(exit, "the objects cannot be written")
+	}
 	if err != nil {
-		return "", r.writeFault(r.git.judge(ctx, cmd, err, string(stderr.bytes)), "the objects cannot be written")
+		return fault.New(fault.GitRefused, "git takes no more").Because(err)
 	}
-	return "", streamErr
+	return nil
+}
+
+// ownRefs makes the folder a repository that has refs.
+func (in *Incoming) ownRefs() error {
+	if err := in.ownObjects(); err != nil {
+		return err
+	}
+	version, extension := 0, ""
+	if in.repo.algorithm != "sha1" {
+		version, extension = 1, "[extensions]\n\tobjectFormat = "+in.repo.algorithm+"\n"
+	}
+	files := map[string]string{
+		"HEAD":   "ref: " + IncomingRef + "\n",
+		"config": fmt.Sprintf("[core]\n\trepositoryFormatVersion = %d\n\tbare = true\n%s", version, extension),
+	}
+	err := os.MkdirAll(filepath.Join(in.dir, "refs", "heads"), 0o777)
+	for name, text := range files {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(in.dir, name), []byte(text), 0o666)
+		}
+	}
+	if err != nil {
+		return diskFault(err, "objects cannot be written", in.repo.CommonDir)
+	}
+	return nil
 }
 
 // refUpdates is one `git update-ref --stdin` that does transactions one after the

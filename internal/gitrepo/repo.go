@@ -21,25 +21,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
-// Store reads and writes objects. Its one implementation here is git's own
-// plumbing ([Repo]); all of them give the same answers and the same faults.
-// A Store is not safe for concurrent use.
-type Store interface {
-	// Algorithm is the hash of object ids, "sha1" or "sha256".
-	Algorithm() string
-	// Read returns the object with a full id, of at most limit bytes. The
-	// faults are ObjectMissing (VM509), ObjectCorrupt (VM510) and
-	// ObjectTooLarge (VM517).
-	Read(ctx context.Context, id OID, limit int64) (Object, error)
-	// ReadMany reads objects in order and calls each with its index. What
-	// Read would fail with is passed as the error; each returns an error to
-	// stop.
-	ReadMany(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) error
-	// Write stores objects. They are on disk, not in a cache, when it
-	// returns nil. The faults are ReadOnly (VM507) and DiskFull (VM508).
-	Write(ctx context.Context, objects []Object) error
-}
-
 // Repo is one repository, as git finds it from a folder.
 type Repo struct {
 	GitDir    string // of this worktree
@@ -50,10 +31,13 @@ type Repo struct {
 
 	algorithm string
 	git       git
-	objects   *catFile
+	plumbing  gitStore
+	files     *fileStore // nil until it is wanted, and where onlyGit
+	onlyGit   bool
 	updates   *refUpdates
 	plainRefs bool   // refs are files, as git has always had them
-	config    Config // as it was when the repository was looked at; empty when it was not
+	config    Config // as it was when [Look] looked at the repository
+	disk      disk
 }
 
 // Options say from where and how to open a repository.
@@ -66,7 +50,7 @@ type Options struct {
 // Open finds the repository that o.Dir is in. The faults are NoRepository
 // (VM102), GitMissing (VM111) and GitRefused (VM112). Close the Repo after use.
 func Open(ctx context.Context, o Options) (*Repo, error) {
-	r := &Repo{git: git{dir: o.Dir, env: childEnv(o.Env, o.NoLazyFetch)}}
+	r := newRepo(git{dir: o.Dir, env: childEnv(o.Env, o.NoLazyFetch)})
 	out, err := r.git.run(ctx, nil, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir",
 		"--show-object-format", "--is-bare-repository", "--is-shallow-repository", "--is-inside-work-tree")
 	if err != nil {
@@ -79,6 +63,12 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 	r.GitDir, r.CommonDir, r.algorithm = lines[0], lines[1], lines[2]
 	r.Bare, r.Shallow, r.InTree = lines[3] == "true", lines[4] == "true", lines[5] == "true"
 	return r, nil
+}
+
+func newRepo(g git) *Repo {
+	r := &Repo{git: g, disk: osDisk{}}
+	r.plumbing.repo = r
+	return r
 }
 
 // Look opens the repository that o.Dir is in, and reads its configuration. An
@@ -97,18 +87,22 @@ func Look(ctx context.Context, o Options) (*Repo, Config, error) {
 	}
 	r, err = Open(ctx, o)
 	wait.Wait()
+	if r != nil {
+		r.config = config
+	}
 	return r, config, cmp.Or(err, configErr)
 }
 
-// Close ends the processes that r keeps.
+// Close ends the processes that r keeps, and closes its files.
 func (r *Repo) Close() {
-	if r.objects != nil {
-		r.objects.stop()
-		r.objects = nil
-	}
+	r.plumbing.Close()
 	if r.updates != nil {
 		r.updates.stop()
 		r.updates = nil
+	}
+	if r.files != nil {
+		r.files.Close()
+		r.files = nil
 	}
 }
 

@@ -148,6 +148,17 @@ func (s *scratch) open() *Repo {
 	return r
 }
 
+// look opens the repository as commands do.
+func (s *scratch) look() *Repo {
+	s.t.Helper()
+	r, _, err := Look(context.Background(), Options{Dir: s.dir, Env: s.env})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(r.Close)
+	return r
+}
+
 // gitDir is the folder that all worktrees share.
 func (s *scratch) gitDir() string {
 	s.t.Helper()

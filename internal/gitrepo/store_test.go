@@ -16,12 +16,26 @@ import (
 // roomy is a limit that no object of these tests is over.
 const roomy = 1 << 20
 
-func TestPlumbingStore(t *testing.T) {
+func TestStores(t *testing.T) {
 	t.Parallel()
-	for _, algorithm := range []string{"sha1", "sha256"} {
-		t.Run(algorithm, func(t *testing.T) {
+	plumbing := func(_ *testing.T, s *scratch) Store { return &s.open().plumbing }
+	for _, c := range []struct {
+		name, algorithm string
+		open            func(t *testing.T, s *scratch) Store
+	}{
+		{"git sha1", "sha1", plumbing},
+		{"git sha256", "sha256", plumbing},
+		{"go-git", "sha1", func(t *testing.T, s *scratch) Store {
+			files := newFileStore(s.open())
+			t.Cleanup(files.Close)
+			return files
+		}},
+		{"chosen sha1", "sha1", func(t *testing.T, s *scratch) Store { return s.look() }},
+		{"chosen sha256", "sha256", func(t *testing.T, s *scratch) Store { return s.look() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			testStore(t, algorithm, func(_ *testing.T, s *scratch) Store { return s.open() })
+			testStore(t, c.algorithm, c.open)
 		})
 	}
 }

@@ -15,11 +15,16 @@ const MaxCommit = 1 << 20
 // ResolveCommit returns the commit that a revision means, tags peeled. The
 // fault is NoRevision (VM109), or Ambiguous (VM103).
 func (r *Repo) ResolveCommit(ctx context.Context, revision string) (OID, Commit, error) {
-	o, err := r.resolve(ctx, revision+"^{commit}", MaxCommit)
-	if strings.HasPrefix(revision, ":/") { // what follows is a pattern to its end
+	var o Object
+	var err error
+	if head := r.plainHead(); revision == "HEAD" && head != "" {
+		o, err = r.Peel(ctx, head, TypeCommit, MaxCommit)
+	} else if strings.HasPrefix(revision, ":/") { // what follows is a pattern to its end
 		if o, err = r.resolve(ctx, revision, MaxCommit); err == nil {
 			o, err = r.Peel(ctx, o.ID, TypeCommit, MaxCommit)
 		}
+	} else {
+		o, err = r.resolve(ctx, revision+"^{commit}", MaxCommit)
 	}
 	if fault.Has(err, fault.ObjectMissing) {
 		return "", Commit{}, fault.New(fault.NoRevision, "%.200q is not a revision that leads to a commit", revision).With("revision", revision)

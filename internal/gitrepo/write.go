@@ -17,64 +17,40 @@ import (
 // newer ones pass it over.
 var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "-c", "core.fsyncObjectFiles=true"}
 
-// oneByOne is durable with a flush for each object.
-var oneByOne = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "core.fsyncObjectFiles=true"}
-
 // maxLoose is how many objects of a call become files of their own. More stay
 // together in the pack in which they come.
 const maxLoose = 1000
 
-// maxWrites is how often objects are given to git until it keeps them.
-const maxWrites = 5
-
 // Write implements [Store]: the objects travel as one pack to
 // `git unpack-objects`, or `git index-pack` where they are many: a single
-// process whatever their number and types. They
-// are read again before anybody relies on them: with one flush for all, git
-// ends well also when it could not move its objects into place, as where a
-// folder is another user's, or git gc removed it in that moment. They are then
-// written once more, each by itself, and git says why it cannot, if it cannot.
-func (r *Repo) Write(ctx context.Context, objects []Object) error {
+// process whatever their number and types.
+func (s *gitStore) Write(ctx context.Context, objects []Object) error {
 	if len(objects) == 0 {
 		return nil
 	}
-	pack, err := encodePack(r.algorithm, objects)
+	pack, err := encodePack(s.repo.algorithm, objects)
 	if err != nil {
 		return err
 	}
-	err = r.unpack(ctx, pack, objects, durable)
-	for tries := 1; tries < maxWrites && fault.Has(err, fault.GitRefused); tries++ {
-		err = r.unpack(ctx, pack, objects, oneByOne)
+	if ctx.Err() != nil {
+		return fault.New(fault.Interrupted, "interrupted")
 	}
-	return err
-}
-
-// unpack gives git the objects, and sees whether it kept them.
-func (r *Repo) unpack(ctx context.Context, pack []byte, objects []Object, options []string) error {
-	args := append(slices.Clone(options), "unpack-objects", "-q")
-	if len(objects) > maxLoose {
-		args = append(slices.Clone(options), "index-pack", "--stdin")
-	}
-	if _, err := r.git.run(ctx, bytes.NewReader(pack), args...); err != nil {
-		return r.writeFault(err, "objects cannot be written")
-	}
-	return r.confirm(ctx, objects)
-}
-
-// confirm reads back what was written.
-func (r *Repo) confirm(ctx context.Context, objects []Object) error {
-	ids := make([]OID, len(objects))
-	largest := int64(0)
-	for i, o := range objects {
-		ids[i] = o.ID
-		largest = max(largest, int64(len(o.Data)))
-	}
-	return r.ReadMany(ctx, ids, largest, func(_ int, o Object, err error) error {
-		if err != nil && !fault.Has(err, fault.Interrupted) {
-			return fault.New(fault.GitRefused, "git did not keep an object that it was given").Because(err)
-		}
+	in, err := s.repo.NewIncoming()
+	if err != nil {
 		return err
-	})
+	}
+	defer in.Close()
+	if err := in.ownObjects(); err != nil {
+		return err
+	}
+	args := append(slices.Clone(durable), "unpack-objects", "-q")
+	if len(objects) > maxLoose {
+		args = append(slices.Clone(durable), "index-pack", "--stdin")
+	}
+	if _, err := in.git().run(ctx, bytes.NewReader(pack), args...); err != nil {
+		return s.repo.writeFault(err, "objects cannot be written")
+	}
+	return in.Keep(ctx)
 }
 
 // packTypes are the numbers of object types in a pack (gitformat-pack).

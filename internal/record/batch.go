@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"unicode/utf8"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -71,7 +70,7 @@ func Batch(ctx context.Context, p Place, in io.Reader, dry bool) (*BatchOutcome,
 		return nil, err
 	}
 	l.Pin(p.Ledger)
-	b, err := l.NewBatch(ctx, filepath.Join(p.Repo.CommonDir, "vaultmesh"))
+	b, err := l.NewBatch(ctx, p.Repo)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +113,7 @@ func Batch(ctx context.Context, p Place, in io.Reader, dry bool) (*BatchOutcome,
 	if err != nil {
 		return nil, err
 	}
-	result, err := b.Append(ctx, p.Repo, p.Ref, ledger.Change{
+	result, err := b.Append(ctx, p.Ref, ledger.Change{
 		Author: author.Line(), Committer: committer.Line(), Message: fmt.Sprintf("vaultmesh: record %d receipts\n", b.Receipts),
 	})
 	out.Head, out.Added = result.Head, result.Added
