@@ -103,6 +103,9 @@ func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l
 	if err != nil || added == 0 {
 		return Result{Head: head}, err
 	}
+	if err := repo.ExpectUpdate(); err != nil {
+		return Result{}, err
+	}
 	if err := repo.Write(ctx, objects); err != nil {
 		return Result{}, err
 	}

@@ -24,6 +24,7 @@ type git struct {
 type failure struct {
 	subcommand string
 	stderr     string
+	killed     bool // by a signal
 }
 
 // Error is the first of git's lines that says what is fatal, without its prefix.
@@ -147,7 +148,7 @@ func (g git) judge(ctx context.Context, cmd *exec.Cmd, err error, stderr string)
 	case ctx.Err() != nil:
 		return fault.New(fault.Interrupted, "interrupted")
 	case errors.As(err, &exit):
-		return &failure{subcommand: subcommand(cmd.Args[1:]), stderr: words(stderr, exit)}
+		return &failure{subcommand: subcommand(cmd.Args[1:]), stderr: words(stderr, exit), killed: exit.ExitCode() < 0}
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, exec.ErrDot):
 		return fault.New(fault.GitMissing, "git cannot be started").Because(err)
 	}

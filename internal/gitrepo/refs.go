@@ -291,6 +291,19 @@ func (g git) startRefUpdates() (*refUpdates, error) {
 	return u, nil
 }
 
+// ExpectUpdate starts what moves refs, so that it is ready when it is needed. The
+// fault is GitMissing (VM111).
+func (r *Repo) ExpectUpdate() error {
+	if r.updates != nil {
+		return nil
+	}
+	u, err := r.git.startRefUpdates()
+	if err == nil {
+		r.updates = u
+	}
+	return err
+}
+
 // stop ends the process, which has nothing left to do.
 func (u *refUpdates) stop() error {
 	u.in.Close()
@@ -303,12 +316,8 @@ func (r *Repo) transact(ctx context.Context, commands string) error {
 	if ctx.Err() != nil {
 		return fault.New(fault.Interrupted, "interrupted")
 	}
-	if r.updates == nil {
-		u, err := r.git.startRefUpdates()
-		if err != nil {
-			return err
-		}
-		r.updates = u
+	if err := r.ExpectUpdate(); err != nil {
+		return err
 	}
 	u := r.updates
 	calledOff := context.AfterFunc(ctx, func() { u.cmd.Process.Signal(terminate) })
@@ -345,6 +354,9 @@ func (r *Repo) swapFault(ctx context.Context, name string, new, old OID, err err
 	if !asFailure(err, &f) {
 		return err
 	}
+	if f.killed {
+		r.dropLock(name, new)
+	}
 	if readErr == nil && now != old {
 		return fault.New(fault.LostRace, "%s was moved by another process", name).Because(f)
 	}
@@ -356,6 +368,16 @@ func (r *Repo) swapFault(ctx context.Context, name string, new, old OID, err err
 		return locked
 	}
 	return r.writeFault(err, name+" cannot be moved")
+}
+
+// dropLock removes the lock of a git that was killed with it in its hand: it would
+// keep everybody from moving the ref until somebody removed it. What is to be the
+// ref's value stands in it, and tells whose it is.
+func (r *Repo) dropLock(name string, new OID) {
+	lock := filepath.Join(r.CommonDir, filepath.FromSlash(name)) + ".lock"
+	if text, err := os.ReadFile(lock); err == nil && string(text) == string(new)+"\n" {
+		os.Remove(lock)
+	}
 }
 
 // lockOf returns the lock file that keeps a ref from being moved, if there is one.

@@ -318,3 +318,28 @@ func TestRefsAreInterrupted(t *testing.T) {
 	wantFault(t, r.UpdateRef(gone, ledgerRef, commits[0], ""), fault.Interrupted)
 	s.wantRef(r, ledgerRef, "")
 }
+
+// A git that is killed between taking the lock and moving the ref leaves its
+// lock, which would stop every later move.
+func TestTheLockOfAKilledGitIsRemoved(t *testing.T) {
+	s, _, commits := refScratch(t)
+	first, second := commits[0], commits[1]
+	mustUpdate(t, s.look(), ledgerRef, first, "")
+	lock := filepath.Join(s.gitDir(), filepath.FromSlash(ledgerRef)) + ".lock"
+	for _, c := range []struct {
+		text string
+		left bool
+	}{{string(second) + "\n", false}, {string(first) + "\n", true}, {"", true}} {
+		t.Run(c.text, func(t *testing.T) {
+			wrapGit(t, "case \"$*\" in *update-ref*) printf '"+strings.TrimSpace(c.text)+strings.Repeat("\\n", len(c.text)/40)+"' > '"+lock+"'; kill -9 $$;; esac")
+			r := s.look()
+			if err := r.UpdateRef(context.Background(), ledgerRef, second, first); err == nil {
+				t.Error("the ref counts as moved")
+			}
+			if _, err := os.Lstat(lock); (err == nil) != c.left {
+				t.Errorf("the lock: %v", err)
+			}
+			os.Remove(lock)
+		})
+	}
+}
