@@ -224,6 +224,18 @@ func (add Addition) folder(ledger receipt.ID) (string, error) {
 	if r.Future || r.Ledger != ledger {
 		return "", fault.New(fault.BadField, "the receipt is of a later version, or of another ledger")
 	}
+	stored, err := add.stored()
+	if err != nil {
+		return "", err
+	}
+	if wrong := compareEvidence(r.Evidence, stored); len(wrong) > 0 {
+		return "", fault.New(fault.BadField, "the receipt %s", strings.Join(wrong, "; "))
+	}
+	return Path(receipt.Sum(add.Receipt), r.RecordedAt), nil
+}
+
+// stored are the sizes of the evidence, which has limits.
+func (add Addition) stored() (map[receipt.Digest]int64, error) {
 	stored := make(map[receipt.Digest]int64)
 	var total int64
 	for _, data := range add.Evidence {
@@ -232,16 +244,13 @@ func (add Addition) folder(ledger receipt.ID) (string, error) {
 	for _, size := range stored {
 		total += size
 		if size > MaxEvidence {
-			return "", fault.New(fault.TooLarge, "%d bytes of evidence are over the limit of %d a file", size, MaxEvidence)
+			return nil, fault.New(fault.TooLarge, "%d bytes of evidence are over the limit of %d a file", size, MaxEvidence)
 		}
 	}
 	if total > MaxFolderEvidence || len(stored) >= MaxFiles {
-		return "", fault.New(fault.TooLarge, "%d files of evidence with %d bytes are over the limits of a receipt", len(stored), total)
+		return nil, fault.New(fault.TooLarge, "%d files of evidence with %d bytes are over the limits of a receipt", len(stored), total)
 	}
-	if wrong := compareEvidence(r.Evidence, stored); len(wrong) > 0 {
-		return "", fault.New(fault.BadField, "the receipt %s", strings.Join(wrong, "; "))
-	}
-	return Path(receipt.Sum(add.Receipt), r.RecordedAt), nil
+	return stored, nil
 }
 
 // write lays a folder over the tree base ("" for none) and returns the new

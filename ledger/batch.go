@@ -61,14 +61,14 @@ func (b *Batch) Close() {
 	b.incoming.Close()
 }
 
-// Add adds a receipt and what lies beside it. The faults are those of a receipt
-// that cannot be read, BadField (VM201), TooLarge (VM502), DiskFull (VM508) and
-// ReadOnly (VM507).
-func (b *Batch) Add(add Addition) error {
-	folder, err := add.folder(b.ledger)
-	if err != nil {
+// Add adds a receipt, recorded at that time, and what lies beside it. Whether a
+// reader would take it is seen when all of it is read back. The faults are TooLarge
+// (VM202), DiskFull (VM508) and ReadOnly (VM507).
+func (b *Batch) Add(add Addition, recordedAt receipt.Time) error {
+	if _, err := add.stored(); err != nil {
 		return err
 	}
+	folder := Path(receipt.Sum(add.Receipt), recordedAt)
 	b.Receipts++
 	if err := b.put(folder+"/"+receiptName, add.Receipt); err != nil {
 		return err
@@ -178,11 +178,12 @@ func (b *Batch) judge(ctx context.Context, l *Ledger, head gitrepo.OID) (added i
 	}
 	grown, err := next.Grown(ctx, l, Visitor{
 		Entry: func(e *Entry) error {
-			if !e.Holds(b.ledger) {
-				return badTree(e.Path, "does not hold as git wrote it")
+			wrong, err := e.FileProblems(ctx, next)
+			if err == nil && (len(wrong) > 0 || !e.Holds(b.ledger)) {
+				err = badTree(e.Path, "does not hold as git has it")
 			}
 			added++
-			return nil
+			return err
 		},
 		Problem: func(p Problem) error { return p.Err },
 	})

@@ -82,7 +82,7 @@ func Batch(ctx context.Context, p Place, in io.Reader, dry bool) (*BatchOutcome,
 	err = eachLine(ctx, in, func(n int, text []byte) error {
 		d, err := batched(ctx, p, l, ask, text)
 		if err == nil {
-			err = b.Add(ledger.Addition{Receipt: d.bytes, Evidence: d.stored})
+			err = b.Add(ledger.Addition{Receipt: d.bytes, Evidence: d.stored}, d.receipt.RecordedAt)
 		}
 		if err != nil {
 			return atLine(n, err)

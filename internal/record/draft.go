@@ -111,7 +111,11 @@ func (d *draft) bind(ctx context.Context, l *ledger.Ledger, q Request) error {
 
 // refuseSecrets looks through everything that would be kept for ever.
 func (d *draft) refuseSecrets() error {
-	for _, text := range texts(d.bytes) {
+	var said []string
+	if mayHoldSecret(d.bytes) {
+		said = texts(d.bytes)
+	}
+	for _, text := range said {
 		if what := findSecret([]byte(text)); what != "" {
 			return fault.New(fault.Secret, "the receipt has what looks like %s", what)
 		}

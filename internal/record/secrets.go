@@ -5,16 +5,19 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"unicode/utf16"
 )
 
-// secretForms are well-known forms of secrets: a text that each begins with,
-// which is quick to look for, the whole form, compiled only then, and what to call it.
-var secretForms = []struct {
+// secretForm is a well-known form of secrets: a text in each that is quick to look
+// for, the whole form, compiled only then, and what to call it.
+type secretForm struct {
 	begin string
 	form  string
 	name  string
-}{
+}
+
+var secretForms = []secretForm{
 	{"PRIVATE KEY", `-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`, "a private key"},
 	{"PuTTY-User-Key-File", `PuTTY-User-Key-File-[0-9]:`, "a PuTTY private key"},
 	{"AGE-SECRET-KEY-", `AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]{50,}`, "an age private key"},
@@ -56,6 +59,12 @@ func findSecret(b []byte) string {
 		}
 	}
 	return ""
+}
+
+// mayHoldSecret tells, of a JSON object, whether it has to be taken apart: it has
+// something escaped, or the beginning of a secret.
+func mayHoldSecret(object []byte) bool {
+	return bytes.IndexByte(object, '\\') >= 0 || slices.ContainsFunc(secretForms, func(s secretForm) bool { return bytes.Contains(object, []byte(s.begin)) })
 }
 
 // texts are all texts of a JSON object, as they are without JSON's escapes: in
