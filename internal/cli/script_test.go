@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"repeat":      cmdRepeat,
 			"plant":       cmdPlant,
 			"uproot":      cmdUproot,
+			"sync":        cmdSync,
 		},
 	})
 }
@@ -186,6 +187,42 @@ func cmdNoLeftovers(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// sync carries the ledger and its notes to $WORK/hub.git with git's own push, and
+// from there into a clone with git's own fetch: the notes arrive as they are, and
+// are what the clone makes of the ledger by itself.
+func cmdSync(ts *testscript.TestScript, neg bool, args []string) {
+	const notes, ledger = "refs/notes/vaultmesh", "refs/vaultmesh/ledger"
+	hub, peer := filepath.Join(ts.Getenv("WORK"), "hub.git"), filepath.Join(ts.Getenv("WORK"), "peer.git")
+	run := func(dir string, words ...string) string {
+		cmd := exec.Command(words[0], words[1:]...)
+		cmd.Dir, cmd.Env = dir, scriptEnv(ts)
+		if dir != ts.MkAbs(".") { // another repository
+			cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "GIT_DIR=") || strings.HasPrefix(v, "GIT_WORK_TREE=") })
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			ts.Fatalf("%s: %v\n%s", strings.Join(words, " "), err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	here := ts.MkAbs(".")
+	want := run(here, "git", "rev-parse", notes)
+	run(here, "git", "push", "-q", hub, ledger, notes)
+	run(hub, "git", "init", "-q", "--bare", "--object-format="+run(hub, "git", "rev-parse", "--show-object-format"), peer)
+	run(peer, "git", "fetch", "-q", hub, ledger+":"+ledger, notes+":"+notes)
+	if got := run(peer, "git", "rev-parse", notes); got != want {
+		ts.Fatalf("the notes arrive as %s, and were %s", got, want)
+	}
+	run(peer, "git", "update-ref", "-d", notes)
+	run(peer, "git", "vaultmesh", "notes", "rebuild")
+	if got := run(peer, "git", "rev-parse", notes); got != want {
+		ts.Fatalf("made anew the notes are %s, and were %s", got, want)
+	}
+	if shown := run(peer, "git", "notes", "--ref="+notes, "list"); shown == "" {
+		ts.Fatalf("there are no notes")
+	}
+}
+
 // many N COMMAND… runs a command N times at the same moment; all must succeed.
 // {n} in an argument is the number of the process.
 func cmdMany(ts *testscript.TestScript, neg bool, args []string) {
@@ -240,7 +277,7 @@ func atoi(ts *testscript.TestScript, s string) int {
 func scriptEnv(ts *testscript.TestScript) []string {
 	names := []string{"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "GIT_CONFIG_NOSYSTEM", "TZ", "LC_ALL", "GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL",
 		"GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "TEST_CLOCK", "GOCOVERDIR",
-		"GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "WORK"}
+		"GIT_DIR", "GIT_WORK_TREE", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "WORK"}
 	var env []string
 	for _, n := range names {
 		if v := ts.Getenv(n); v != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -19,6 +20,7 @@ type verifyCmd struct {
 	File string `xor:"what" placeholder:"FILE" help:"an artifact"`
 	ID   string `xor:"what" name:"id" placeholder:"ID" help:"a receipt, by its id or the beginning of it"`
 	Rev  string `xor:"what" placeholder:"REV" help:"the receipts about a commit"`
+	Head string `placeholder:"REV" help:"with --all: the ledger as it stands at this commit, whatever the ref names"`
 	fetching
 }
 
@@ -26,6 +28,9 @@ type verifyCmd struct {
 func (c *verifyCmd) Run(a *app) error {
 	if (c.What != "") == (c.All || c.File != "" || c.ID != "" || c.Rev != "") {
 		return fault.New(fault.Usage, "name one thing to verify, or --all").With("command", "verify")
+	}
+	if c.Head != "" && !c.All {
+		return fault.New(fault.Usage, "--head says which ledger is verified with --all").With("command", "verify")
 	}
 	if c.All {
 		return c.all(a)
@@ -64,17 +69,25 @@ func (c *verifyCmd) all(a *app) error {
 	if err := a.open(true); err != nil {
 		return err
 	}
-	if err := a.refresh(c.fetching); err != nil {
+	what := a.config.Ref
+	var head gitrepo.OID
+	var err error
+	if c.Head != "" {
+		what += " at " + c.Head
+		head, _, err = a.repo.ResolveCommit(a.ctx, c.Head)
+	} else {
+		err = a.refresh(c.fetching)
+	}
+	if err != nil {
 		return err
 	}
 	bar := a.progress("verifying receipts")
-	report, err := verify.Ledger(a.ctx, a.repo, a.config.Ref, a.config.Ledger, bar.add)
+	report, err := verify.Ledger(a.ctx, a.repo, a.config.Ref, head, a.config.Ledger, bar.add)
 	bar.done()
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("%s, %d receipts", a.config.Ref, report.Receipts)
-	return c.conclude(a, report, judged{Receipts: []string{}}, []string{what})
+	return c.conclude(a, report, judged{Receipts: []string{}}, []string{fmt.Sprintf("%s, %d receipts", what, report.Receipts)})
 }
 
 // artifact compares a file with what the ledger knows: its hash, else its name.

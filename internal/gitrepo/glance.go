@@ -48,7 +48,7 @@ func glance(ctx context.Context, o Options, g git) (*Repo, Config, error) {
 	dir := filepath.Join(top, ".git")
 	shallow, err := os.Stat(filepath.Join(dir, "shallow"))
 	r := newRepo(g)
-	r.GitDir, r.CommonDir, r.Shallow, r.InTree = dir, dir, err == nil && shallow.Size() > 0, true
+	r.GitDir, r.CommonDir, r.Shallow = dir, dir, err == nil && shallow.Size() > 0
 	r.algorithm, r.plainRefs, r.config = algorithm, true, config
 	return r, config, nil
 }

@@ -27,7 +27,6 @@ type Repo struct {
 	CommonDir string // shared by all worktrees
 	Bare      bool
 	Shallow   bool // history is cut
-	InTree    bool // the folder lies in a work tree
 
 	algorithm string
 	git       git
@@ -52,16 +51,16 @@ type Options struct {
 func Open(ctx context.Context, o Options) (*Repo, error) {
 	r := newRepo(git{dir: o.Dir, env: childEnv(o.Env, o.NoLazyFetch)})
 	out, err := r.git.run(ctx, nil, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir",
-		"--show-object-format", "--is-bare-repository", "--is-shallow-repository", "--is-inside-work-tree")
+		"--show-object-format", "--is-bare-repository", "--is-shallow-repository")
 	if err != nil {
 		return nil, openFault(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-	if len(lines) != 6 || !filepath.IsAbs(lines[0]) {
+	if len(lines) != 5 || !filepath.IsAbs(lines[0]) {
 		return nil, fault.New(fault.GitMissing, "git answers as no version from 2.34 on does, or the repository's path has a line break")
 	}
 	r.GitDir, r.CommonDir, r.algorithm = lines[0], lines[1], lines[2]
-	r.Bare, r.Shallow, r.InTree = lines[3] == "true", lines[4] == "true", lines[5] == "true"
+	r.Bare, r.Shallow = lines[3] == "true", lines[4] == "true"
 	return r, nil
 }
 

@@ -13,14 +13,14 @@ import (
 // found is what Open says of a repository.
 type found struct {
 	gitDir, commonDir     string
-	bare, shallow, inTree bool
+	bare, shallow bool
 	algorithm             string
 }
 
 func (s *scratch) wantFound(want found) *Repo {
 	s.t.Helper()
 	r := s.open()
-	got := found{r.GitDir, r.CommonDir, r.Bare, r.Shallow, r.InTree, r.Algorithm()}
+	got := found{r.GitDir, r.CommonDir, r.Bare, r.Shallow, r.Algorithm()}
 	if got != want {
 		s.t.Errorf("in %s found %+v, want %+v", s.dir, got, want)
 	}
@@ -33,10 +33,9 @@ func TestOpen(t *testing.T) {
 		s := newScratch(t, "--object-format="+algorithm)
 		s.file("sub/folder/file", "x")
 		git := filepath.Join(s.dir, ".git")
-		want := found{gitDir: git, commonDir: git, inTree: true, algorithm: algorithm}
+		want := found{gitDir: git, commonDir: git, algorithm: algorithm}
 		s.wantFound(want)
 		s.at(filepath.Join(s.dir, "sub", "folder")).wantFound(want)
-		want.inTree = false
 		s.at(git).wantFound(want)
 		s.at(filepath.Join(git, "objects")).wantFound(want)
 	}
@@ -55,7 +54,7 @@ func TestOpenLinkedWorktree(t *testing.T) {
 	linked := s.at(filepath.Join(filepath.Dir(s.dir), "linked"))
 	s.git("worktree", "add", "--quiet", "--detach", linked.dir)
 	git := filepath.Join(s.dir, ".git")
-	r := linked.wantFound(found{gitDir: filepath.Join(git, "worktrees", "linked"), commonDir: git, inTree: true, algorithm: "sha1"})
+	r := linked.wantFound(found{gitDir: filepath.Join(git, "worktrees", "linked"), commonDir: git, algorithm: "sha1"})
 	// What is written from one worktree is there in all of them.
 	o := NewObject("sha1", TypeBlob, []byte("from the linked worktree"))
 	mustWrite(t, r, o)
@@ -80,7 +79,7 @@ func TestOpenSparseCheckout(t *testing.T) {
 		t.Fatal(err)
 	}
 	git := filepath.Join(s.dir, ".git")
-	r := s.wantFound(found{gitDir: git, commonDir: git, inTree: true, algorithm: "sha1"})
+	r := s.wantFound(found{gitDir: git, commonDir: git, algorithm: "sha1"})
 	if id, _, err := r.ResolveCommit(context.Background(), "HEAD"); id != commit || err != nil {
 		t.Errorf("HEAD is %s, %v", id, err)
 	}
@@ -97,7 +96,7 @@ func TestOpenShallowClone(t *testing.T) {
 	clone := s.at(filepath.Join(filepath.Dir(s.dir), "clone"))
 	s.git("clone", "--quiet", "--depth=1", "file://"+filepath.ToSlash(s.dir), clone.dir)
 	git := filepath.Join(clone.dir, ".git")
-	clone.wantFound(found{gitDir: git, commonDir: git, shallow: true, inTree: true, algorithm: "sha1"})
+	clone.wantFound(found{gitDir: git, commonDir: git, shallow: true, algorithm: "sha1"})
 }
 
 // A person's GIT_DIR counts as it does for git.

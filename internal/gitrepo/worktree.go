@@ -39,10 +39,14 @@ func (r *Repo) ResolveCommit(ctx context.Context, revision string) (OID, Commit,
 // Dirty tells whether tracked files of the work tree differ from HEAD. It is
 // false where there is no work tree. The fault is GitRefused (VM112).
 func (r *Repo) Dirty(ctx context.Context) (bool, error) {
-	if !r.InTree {
+	if r.Bare {
 		return false, nil
 	}
 	out, err := r.git.run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files=no")
+	var f *failure
+	if asFailure(err, &f) && f.says("must be run in a work tree") { // among git's own files
+		return false, nil
+	}
 	return len(out) > 0, refused(err, "git cannot look at the work tree")
 }
 

@@ -57,11 +57,16 @@ type Report struct {
 const maxProblems = 100
 
 // Ledger judges everything that a ref holds: each entry, each file, and the
-// history back to genesis, which must be the pinned one unless that is zero. progress is called for each receipt. The error is
-// NoLedger (VM501), Interrupted (VM902) or one of git's; what is wrong with
-// the ledger is in the report.
-func Ledger(ctx context.Context, repo *gitrepo.Repo, ref string, pinned receipt.ID, progress func()) (*Report, error) {
-	l, err := ledger.Open(ctx, repo, ref)
+// history back to genesis, which must be the pinned one unless that is zero. A
+// head, where it is not "", is judged instead of the one that the ref names.
+// progress is called for each receipt. The error is NoLedger (VM501), Interrupted
+// (VM902) or one of git's; what is wrong with the ledger is in the report.
+func Ledger(ctx context.Context, repo *gitrepo.Repo, ref string, head gitrepo.OID, pinned receipt.ID, progress func()) (*Report, error) {
+	open := func() (*ledger.Ledger, error) { return ledger.Open(ctx, repo, ref) }
+	if head != "" {
+		open = func() (*ledger.Ledger, error) { return ledger.OpenCommit(ctx, repo, ref, head) }
+	}
+	l, err := open()
 	switch {
 	case fault.Has(err, fault.BadLedgerRef), ledger.Unreadable(err):
 		t := newTally()

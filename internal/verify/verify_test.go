@@ -61,7 +61,7 @@ func appendReceipt(t *testing.T, repo *gitrepo.Repo, r *receipt.Receipt) {
 
 func judge(t *testing.T, repo *gitrepo.Repo) *Report {
 	t.Helper()
-	r, err := Ledger(context.Background(), repo, ledger.DefaultRef, receipt.ID{}, func() {})
+	r, err := Ledger(context.Background(), repo, ledger.DefaultRef, "", receipt.ID{}, func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestPinnedGenesis(t *testing.T) {
 		pin    receipt.ID
 		failed string
 	}{{g.ID, ""}, {receipt.Sum(nil), "ledger"}} {
-		r, err := Ledger(ctx, repo, ledger.DefaultRef, c.pin, func() {})
+		r, err := Ledger(ctx, repo, ledger.DefaultRef, "", c.pin, func() {})
 		if err != nil || failedSteps(r) != c.failed {
 			t.Errorf("pinned %s: failed %q, %v", c.pin.Short(), failedSteps(r), err)
 		}
@@ -280,7 +280,7 @@ func TestReceiptsAreJudgedAlone(t *testing.T) {
 
 func TestNoLedgerIsAnErrorNotAVerdict(t *testing.T) {
 	repo := newLedger(t, 0)
-	if _, err := Ledger(context.Background(), repo, "refs/vaultmesh/other", receipt.ID{}, func() {}); !fault.Has(err, fault.NoLedger) {
+	if _, err := Ledger(context.Background(), repo, "refs/vaultmesh/other", "", receipt.ID{}, func() {}); !fault.Has(err, fault.NoLedger) {
 		t.Errorf("got %v", err)
 	}
 }
