@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -261,4 +262,30 @@ func TestWhatCannotBeReadIsKept(t *testing.T) {
 	if _, err := s.Write(context.Background(), p.repo, Origin{Head: a, Date: "1 +0000"}, true); err == nil {
 		t.Error("a folder that is gone was taken for empty")
 	}
+}
+
+// Any note can be taken apart and written again: nothing that others wrote is lost
+// but empty lines around it, and what is written is taken apart into the same.
+func FuzzNote(f *testing.F) {
+	line := "release api v1 vaultmesh:" + strings.Repeat("a1", 32)
+	for _, note := range []string{"", "\n", line, line + "\n", line + "\n\nby hand\n", "by hand\n" + line, line + "\n" + line + "\n", "\r\n" + line + "\r\n", "\x00\xff", line + " \n", strings.ToUpper(line)} {
+		f.Add(note)
+	}
+	f.Fuzz(func(t *testing.T, note string) {
+		ours, others := split(note)
+		text := spell(slices.Clone(ours), others)
+		again, rest := split(text)
+		slices.Sort(ours)
+		if !slices.Equal(again, slices.Compact(ours)) || rest != others {
+			t.Errorf("%q is written as %q", note, text)
+		}
+		if spell(again, rest) != text {
+			t.Errorf("%q is written in two ways", text)
+		}
+		for line := range strings.Lines(note) {
+			if line = strings.TrimSuffix(line, "\n"); !strings.Contains(text, line) {
+				t.Errorf("%q lost %q", text, line)
+			}
+		}
+	})
 }

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bytes"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -248,4 +249,33 @@ func TestZeroOIDAndShort(t *testing.T) {
 			t.Errorf("%q is shortened to %q", id, id.Short())
 		}
 	}
+}
+
+// A commit that can be read is, written again, read as the same. It names its tree
+// and parents by full ids only.
+func FuzzParseCommit(f *testing.F) {
+	id := strings.Repeat("a1", 20)
+	for _, text := range []string{
+		"tree " + id + "\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nmessage\n",
+		"tree " + id + "\nparent " + id + "\nparent " + id + "\nauthor A\ncommitter A\ngpgsig -----BEGIN\n \n -----END\n\nm",
+		"tree HEAD\nauthor A\ncommitter A\n\n", "tree " + id + "\n\n", "", "\n\n",
+		"tree " + id + "\nauthor A\nauthor B\ncommitter A\n\n", "tree " + id + "\nparent " + id + "\x00\nauthor A\ncommitter A\n\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseCommit("sha1", data)
+		if err != nil {
+			return
+		}
+		again, err := ParseCommit("sha1", c.Encode())
+		if err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("%q reads as %+v and then as %+v: %v", data, c, again, err)
+		}
+		for _, id := range append(c.Parents, c.Tree) {
+			if !isOID("sha1", id) {
+				t.Errorf("%q is no id", id)
+			}
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -71,8 +72,14 @@ func (p *packs) Close() {
 	}
 }
 
-// read reads an object of at most limit bytes. The faults are those of [Store].
-func (p *packs) read(id OID, limit int64) (Object, error) {
+// read reads an object of at most limit bytes. The faults are those of [Store]; what
+// makes go-git panic is damaged.
+func (p *packs) read(id OID, limit int64) (o Object, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			o, err = Object{}, damaged(id, fmt.Errorf("%v", r))
+		}
+	}()
 	hash := plumbing.NewHash(string(id))
 	for _, one := range p.all {
 		one.looked = 0

@@ -12,9 +12,9 @@ import (
 
 // found is what Open says of a repository.
 type found struct {
-	gitDir, commonDir     string
-	bare, shallow bool
-	algorithm             string
+	gitDir, commonDir string
+	bare, shallow     bool
+	algorithm         string
 }
 
 func (s *scratch) wantFound(want found) *Repo {
