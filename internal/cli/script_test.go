@@ -100,13 +100,18 @@ func openUp(path string) error {
 // tools says what becomes of a script whose tool is missing.
 var tools = flag.String("tools", "", "with required, a script whose tool is missing fails instead of skipping")
 
-// condition answers [root], [tmpfs], [tool:gpg] and [git>=2.45].
+// long asks for the forms of scripts that take minutes.
+var long = flag.Bool("long", false, "run scripts in their long forms too")
+
+// condition answers [root], [tmpfs], [long], [tool:gpg] and [git>=2.45].
 func condition(cond string) (bool, error) {
 	switch cond {
 	case "root":
 		return os.Getuid() == 0, nil
 	case "tmpfs":
 		return canMount(), nil
+	case "long":
+		return *long, nil
 	}
 	if tool, ok := strings.CutPrefix(cond, "tool:"); ok {
 		_, err := exec.LookPath(tool)
