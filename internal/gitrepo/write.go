@@ -98,7 +98,7 @@ func (r *Repo) writeFault(err error, what string) error {
 	switch {
 	case f.says("aborted by hook"):
 		return fault.New(fault.HookRefused, "%s: a hook refused it", what).Because(errors.New(f.hookWords()))
-	case f.says("No space left on device", "Disk quota exceeded", "File too large", "file size limit exceeded", "couldn't write '"): // the last of a ref, without a reason
+	case f.says("No space left on device", "Out of diskspace", "Disk quota exceeded", "File too large", "file size limit exceeded", "couldn't write '"): // the last of a ref, without a reason
 		return fault.New(fault.DiskFull, "%s: no space is left", what).Because(f)
 	case f.says("Permission denied", "Read-only file system", "insufficient permission", "Operation not permitted", "unable to create directory for"):
 		return fault.New(fault.ReadOnly, "%s: the repository is read-only", what).With("path", r.CommonDir).Because(f)
