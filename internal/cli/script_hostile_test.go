@@ -16,9 +16,14 @@ import (
 // plant PATH MODE FILE commits a file into the ledger's tree as no honest
 // program would: any name, any mode, beside an entry of the same name if
 // there is one. {id} in PATH is the file's SHA-256, {aa} its first two
-// digits. MODE may be replace, which changes a file that is there.
+// digits. MODE may be replace, which changes a file that is there. =ID instead of
+// FILE is an object that the repository has.
 func cmdPlant(ts *testscript.TestScript, neg bool, args []string) {
-	data := []byte(ts.ReadFile(args[2]))
+	object, has := strings.CutPrefix(args[2], "=")
+	var data []byte
+	if !has {
+		data = []byte(ts.ReadFile(args[2]))
+	}
 	id := receipt.Sum(data).String()
 	path := strings.NewReplacer("{id}", id, "{aa}", id[:2]).Replace(args[0])
 	ts.Setenv("PLANTED", id)
@@ -28,11 +33,17 @@ func cmdPlant(ts *testscript.TestScript, neg bool, args []string) {
 			entries = slices.DeleteFunc(entries, func(e gitrepo.TreeEntry) bool { return e.Name == name })
 			mode = gitrepo.ModeFile
 		}
-		blob := f.write(gitrepo.TypeBlob, data)
-		if mode == gitrepo.ModeTree {
-			blob = f.write(gitrepo.TypeTree, nil)
+		planted := gitrepo.OID(object)
+		switch {
+		case has && mode == gitrepo.ModeTree:
+			entries = slices.DeleteFunc(entries, func(e gitrepo.TreeEntry) bool { return e.Name == name })
+		case has:
+		case mode == gitrepo.ModeTree:
+			planted = f.write(gitrepo.TypeTree, nil)
+		default:
+			planted = f.write(gitrepo.TypeBlob, data)
 		}
-		return append(entries, gitrepo.TreeEntry{Mode: mode, Name: name, ID: blob})
+		return append(entries, gitrepo.TreeEntry{Mode: mode, Name: name, ID: planted})
 	})
 }
 

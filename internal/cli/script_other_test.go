@@ -8,4 +8,8 @@ func cmdAsNobody(ts *testscript.TestScript, neg bool, args []string) { ts.Fatalf
 
 func cmdTmpfs(ts *testscript.TestScript, neg bool, args []string) { ts.Fatalf("needs Unix") }
 
+func cmdPeak(ts *testscript.TestScript, neg bool, args []string) { ts.Fatalf("needs Unix") }
+
+func cmdDefused(ts *testscript.TestScript, neg bool, args []string) { ts.Fatalf("needs Unix") }
+
 func canMount() bool { return false }

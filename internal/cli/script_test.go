@@ -58,6 +58,8 @@ func TestScripts(t *testing.T) {
 			"plant":       cmdPlant,
 			"uproot":      cmdUproot,
 			"sync":        cmdSync,
+			"peak":        cmdPeak,
+			"defused":     cmdDefused,
 		},
 	})
 }

@@ -3,11 +3,14 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -70,4 +73,54 @@ func canMount() bool {
 		return false
 	}
 	return exec.Command("umount", dir).Run() == nil
+}
+
+// peak MB COMMAND… runs a command that may fail, and fails when the command or one
+// that it started had more memory. What it printed is in the file said.
+func cmdPeak(ts *testscript.TestScript, neg bool, args []string) {
+	peak(ts, atoi(ts, args[0]), args[1:]...)
+}
+
+// defused MB TEXT runs every command that reads a ledger, as peak does. The whole
+// verification must fail, with TEXT.
+func cmdDefused(ts *testscript.TestScript, neg bool, args []string) {
+	most := atoi(ts, args[0])
+	if out := peak(ts, most, "git", "vaultmesh", "verify", "--all"); !strings.Contains(out, args[1]) || strings.Contains(out, "\nvalid\n") {
+		ts.Fatalf("not %s:\n%.2000s", args[1], out)
+	}
+	ts.Check(os.RemoveAll(ts.MkAbs(".git/vaultmesh")))
+	clone := filepath.Join(ts.Getenv("WORK"), "clone.git")
+	ts.Check(os.RemoveAll(clone))
+	for _, command := range []string{
+		"git remembrancer query api", "git remembrancer query rollout", "git remembrancer list", "git remembrancer timeline",
+		"git remembrancer show HEAD", "git vaultmesh status", "git vaultmesh doctor", "git vaultmesh notes rebuild",
+		"git vaultmesh record --component next --version v1 --commit none --dry-run",
+		"git init -q --bare " + clone, "git -C " + clone + " remote add origin " + ts.MkAbs("."), "git -C " + clone + " vaultmesh init",
+	} {
+		peak(ts, most, strings.Fields(command)...)
+	}
+}
+
+// peak runs a command under a limit of memory, which it must not reach, and returns
+// what it printed.
+func peak(ts *testscript.TestScript, most int, args ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), scriptEnv(ts)
+	out, err := cmd.CombinedOutput()
+	ts.Check(os.WriteFile(ts.MkAbs("said"), out, 0o666))
+	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		ts.Fatalf("%v", err)
+	}
+	megabytes := int(usage.Maxrss >> 10)
+	if runtime.GOOS == "darwin" { // bytes there
+		megabytes >>= 10
+	}
+	if cmd.ProcessState.ExitCode() < 0 || strings.Contains(string(out), "goroutine ") || megabytes > most {
+		ts.Fatalf("%.200s: %v, %d MB\n%.2000s", strings.Join(args, " "), cmd.ProcessState, megabytes, out)
+	}
+	ts.Logf("%.80s: %d MB, %v", strings.Join(args, " "), megabytes, cmd.ProcessState)
+	return string(out)
 }
