@@ -66,9 +66,15 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 	if err := errors.Join(b.firstIndex(), b.afterAppend(runs)); err != nil {
 		return err
 	}
+	if only.MatchString("batch") {
+		if err := b.batch(receipts); err != nil {
+			return err
+		}
+	}
 	for _, r := range []row{
 		{"version", b.ours("--version"), git("version")},
-		{"record", b.ours("record", "--component", "api", "--version", "v{n}", "--note", "bench"), git("commit", "-q", "--allow-empty", "-m", "bench {n}")},
+		{"record", b.ours("record", "--component", "api", "--version", "v{n}", "--note", "bench"), append(git("commit", "-q", "--allow-empty", "-m", "bench {n}"),
+			git("-c", "gpg.format=ssh", "-c", "user.signingKey="+filepath.Join(work, "key"), "commit", "-q", "--allow-empty", "-S", "-m", "bench {n}")...)},
 		{"show, by id", b.remembers("show", b.id), git("show", ref)},
 		{"query, by id", b.remembers("query", "id:"+b.id[:12]), git("rev-parse", ref+"^{tree}")},
 		{"query, component, 20", b.remembers("query", "component:billing", "--limit", "20"), log("--grep=billing", "-20")},
@@ -127,6 +133,57 @@ func (b *setting) afterAppend(runs int) error {
 	return nil
 }
 
+// batch times as many lines into a new ledger, once, beside git fast-import of the same
+// receipts.
+func (b *setting) batch(receipts int) error {
+	repo, plain := filepath.Join(b.work, "batch"), filepath.Join(b.work, "plain")
+	for _, args := range [][]string{{"git", "init", "-q", repo}, {"git", "init", "-q", plain}} {
+		if err := b.command("", args, 0).Run(); err != nil {
+			return err
+		}
+	}
+	if err := b.command(repo, b.ours("init", "--offline"), 0).Run(); err != nil {
+		return err
+	}
+	lines, err := os.Create(filepath.Join(b.work, "lines.json"))
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(lines, 1<<20)
+	for n := range receipts {
+		r := realistic(receipt.ID{}, n, receipts)
+		fmt.Fprintf(w, `{"kind":%q,"component":%q,"version":%q,"commit":"none","sha256":%q,"label":"env=prod","note":%q}`+"\n", r.Kind, r.Component, r.Version, r.Subjects[0].SHA256.String()+"="+r.Subjects[0].Name, r.Note)
+	}
+	stream, err := os.Create(filepath.Join(b.work, "stream"))
+	if err == nil {
+		err = errors.Join(w.Flush(), lines.Close())
+	}
+	if err == nil {
+		w = bufio.NewWriterSize(stream, 1<<20)
+		err = errors.Join(b.write(w, io.Discard, receipts), w.Flush())
+	}
+	if err != nil {
+		return err
+	}
+	ours := b.command(repo, b.ours("record", "--batch", lines.Name()), 0)
+	theirs := b.command(plain, []string{"git", "fast-import", "--quiet"}, 0)
+	if _, err := stream.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	theirs.Stdin = stream
+	var took [2]time.Duration
+	for i, cmd := range []*exec.Cmd{ours, theirs} {
+		start := time.Now()
+		if err := cmd.Run(); err != nil {
+			return fmt.Errorf("batch: %w", err)
+		}
+		took[i] = time.Since(start)
+	}
+	fmt.Printf("%-24s %9.1f %6d  %-44s %9.1f %8.2f\n", "batch, once", ms(took[0]), peakMemory(ours.ProcessState), "git fast-import", ms(took[1]), float64(took[0])/float64(took[1]))
+	fmt.Printf("%-24s %9.0f receipts a second\n", "", float64(receipts)/took[0].Seconds())
+	return nil
+}
+
 // setting is the repository that is measured in.
 type setting struct {
 	work, repo string
@@ -154,6 +211,9 @@ func (b *setting) prepare(receipts int) error {
 		if out, err := b.command("", args, 0).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, out)
 		}
+	}
+	if err := b.command("", []string{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test key", "-f", filepath.Join(b.work, "key")}, 0).Run(); err != nil {
+		return fmt.Errorf("ssh-keygen: %w", err)
 	}
 	if err := b.fill(receipts); err != nil {
 		return err

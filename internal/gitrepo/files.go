@@ -26,6 +26,8 @@ import (
 type fileStore struct {
 	repo  *Repo
 	packs *packs // nil until one is needed
+
+	packedReads int // how many objects were looked for in them
 }
 
 // newFileStore is a store over the files of a repository.
@@ -123,6 +125,7 @@ func (f *fileStore) packed(id OID, limit int64) (Object, error) {
 	if f.packs == nil {
 		f.packs = openPacks(filepath.Join(f.repo.CommonDir, "objects", "pack"))
 	}
+	f.packedReads++
 	return f.packs.read(id, limit)
 }
 

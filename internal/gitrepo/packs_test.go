@@ -160,3 +160,23 @@ func TestDeltasInACircle(t *testing.T) {
 		wantFault(t, err, fault.ObjectCorrupt)
 	}
 }
+
+// Some objects of packs are read in this process, more by git.
+func TestManyObjectsOfPacksAreGitsToRead(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	objects, _ := packed(t, s)
+	r := s.look()
+	for i, o := range objects[:few+1] {
+		if r.plumbing.objects != nil {
+			t.Fatalf("git was started for object %d", i)
+		}
+		wantObject(t, r, o)
+	}
+	if r.plumbing.objects == nil {
+		t.Error("git was not started")
+	}
+	for _, o := range objects {
+		wantObject(t, r, o)
+	}
+}

@@ -28,9 +28,10 @@ type Store interface {
 	Write(ctx context.Context, objects []Object) error
 }
 
-// few is how many objects of one call are read or written in this process, where
-// it can be: a git that answers pays for more.
-const few = 64
+// few is how many objects of one call are read or written in this process, where it
+// can be, and how many of packs altogether: a git that answers many costs less, see
+// docs/adr/0006.
+const few = 32
 
 // inProcess is the store over the files of objects, nil for a repository that
 // only git reads rightly: whose objects have other ids than SHA-1, are in other
@@ -48,7 +49,7 @@ func (r *Repo) inProcess() *fileStore {
 // Read implements [Store]. What is not found in this process, or not as it should
 // be, is git's to say: it may have moved into a pack in between.
 func (r *Repo) Read(ctx context.Context, id OID, limit int64) (Object, error) {
-	if files := r.inProcess(); files != nil && r.plumbing.objects == nil {
+	if files := r.inProcess(); files != nil && r.plumbing.objects == nil && files.packedReads < few {
 		if o, err := files.Read(ctx, id, limit); !unsure(err) {
 			return o, err
 		}
