@@ -33,6 +33,9 @@ check: ## formatting, vet, staticcheck, tests with coverage, race; needs every t
 bench: ## time our commands beside git's, medians and ratios
 	@$(GO) run ./internal/bench
 
+endurance: ## run the scripts in their long forms, which take minutes
+	@$(GO) test -count=1 ./internal/cli -args -long -tools=required
+
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
@@ -44,4 +47,4 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 clean: ## remove what was built
 	@rm -rf bin coverage
 
-.PHONY: help build install test demo check bench fuzz clean
+.PHONY: help build install test demo check bench endurance fuzz clean

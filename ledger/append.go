@@ -58,6 +58,7 @@ const (
 // append to is malformed, LostRace (VM505) and RefLocked (VM503) after
 // retries, ReadOnly (VM507), DiskFull (VM508) and HookRefused (VM601).
 func Update(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l *Ledger) (*Change, error)) (Result, error) {
+	defer repo.Queue(ctx)()
 	for races, locks := 0, 0; ; {
 		result, err := tryUpdate(ctx, repo, ref, build)
 		switch {

@@ -102,6 +102,7 @@ func (b *Batch) Append(ctx context.Context, ref string, change Change) (Result, 
 	if err := b.out.Flush(); err != nil {
 		return Result{}, fault.New(fault.DiskFull, "the batch cannot be kept until it is whole").Because(err)
 	}
+	defer b.repo.Queue(ctx)()
 	for races := 0; ; races++ {
 		result, err := b.try(ctx, ref, change)
 		if err == nil || races == maxRaces || !fault.Has(err, fault.LostRace) && !fault.Has(err, fault.RefLocked) {

@@ -56,8 +56,8 @@ func (in *Incoming) Dir() string { return in.dir }
 
 // Close removes the folder and what is still in it.
 func (in *Incoming) Close() {
+	in.lock.Close() // where what is open cannot be removed, this must be first
 	in.repo.disk.removeAll(in.dir)
-	in.lock.Close()
 }
 
 // sweep removes the folders of processes that are no more: nobody holds their
@@ -148,8 +148,11 @@ func (in *Incoming) Keep(ctx context.Context) error {
 // counts from when its index is there.
 func (in *Incoming) movePacks(from, to string) error {
 	files, err := os.ReadDir(from)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || len(files) == 0 {
 		return nil
+	}
+	if mkErr := in.repo.disk.mkdir(to); mkErr != nil && !errors.Is(mkErr, fs.ErrExist) {
+		return mkErr
 	}
 	for _, index := range []bool{false, true} {
 		for _, f := range files {

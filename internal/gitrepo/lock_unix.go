@@ -3,9 +3,11 @@
 package gitrepo
 
 import (
+	"context"
 	"errors"
 	"os"
 	"syscall"
+	"time"
 )
 
 // lockFolder takes a folder for this process until the file that it returns is
@@ -33,4 +35,25 @@ func lockFolder(dir string) (*os.File, error) {
 		return nil, nil
 	}
 	return nil, err
+}
+
+// queueFor waits until nobody else has a folder, but not for ever: who has it may have
+// been stopped. The function that it returns gives the folder on.
+func queueFor(ctx context.Context, dir string, most time.Duration) func() {
+	f, err := os.Open(dir)
+	if err != nil {
+		return func() {}
+	}
+	got := make(chan struct{})
+	go func() {
+		syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		close(got)
+	}()
+	select {
+	case <-got:
+		return func() { f.Close() }
+	case <-ctx.Done():
+	case <-time.After(most):
+	}
+	return func() {} // what waits in the kernel keeps the file
 }

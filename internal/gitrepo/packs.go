@@ -36,7 +36,7 @@ func openPacks(dir string) *packs {
 		return p
 	}
 	for _, f := range found {
-		if name, ok := strings.CutSuffix(f.Name(), ".idx"); ok && strings.HasPrefix(name, "pack-") {
+		if name, ok := strings.CutSuffix(f.Name(), ".idx"); ok && strings.HasPrefix(name, "pack-") && f.Type().IsRegular() {
 			if one, err := p.open(name); err == nil {
 				p.all = append(p.all, one)
 			}

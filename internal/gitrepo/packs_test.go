@@ -167,7 +167,7 @@ func TestManyObjectsOfPacksAreGitsToRead(t *testing.T) {
 	s := newScratch(t)
 	objects, _ := packed(t, s)
 	r := s.look()
-	for i, o := range objects[:few+1] {
+	for i, o := range objects[:fewPacked+1] {
 		if r.plumbing.objects != nil {
 			t.Fatalf("git was started for object %d", i)
 		}

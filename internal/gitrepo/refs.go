@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -289,6 +290,16 @@ func (g git) startRefUpdates() (*refUpdates, error) {
 		return nil, g.judge(context.Background(), cmd, err, "")
 	}
 	return u, nil
+}
+
+// maxQueue is how long somebody waits for another one who writes.
+const maxQueue = 2 * time.Second
+
+// Queue waits for the others of this program who write to the repository, so that they do
+// not do the same work over and over for one of them to win. It protects nothing: git's
+// transaction does. The function that it returns lets the next one go.
+func (r *Repo) Queue(ctx context.Context) func() {
+	return queueFor(ctx, filepath.Join(r.CommonDir, "objects"), maxQueue)
 }
 
 // ExpectUpdate starts what moves refs, so that it is ready when it is needed. The

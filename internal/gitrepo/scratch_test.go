@@ -15,13 +15,13 @@ import (
 // scratch is a folder with a repository, and an environment in which nothing
 // of the developer's own configuration, identity or zone counts.
 type scratch struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string
 }
 
 // newScratch makes a repository; options go to git init.
-func newScratch(t *testing.T, options ...string) *scratch {
+func newScratch(t testing.TB, options ...string) *scratch {
 	t.Helper()
 	s := emptyScratch(t)
 	s.git(append([]string{"init", "--quiet", "--initial-branch=main"}, options...)...)
@@ -29,7 +29,7 @@ func newScratch(t *testing.T, options ...string) *scratch {
 }
 
 // emptyScratch is a folder in which git finds no repository.
-func emptyScratch(t *testing.T) *scratch {
+func emptyScratch(t testing.TB) *scratch {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -51,7 +51,7 @@ func emptyScratch(t *testing.T) *scratch {
 }
 
 // in is s for a subtest, which then fails by itself.
-func (s *scratch) in(t *testing.T) *scratch {
+func (s *scratch) in(t testing.TB) *scratch {
 	c := *s
 	c.t = t
 	return &c

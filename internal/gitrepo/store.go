@@ -28,10 +28,13 @@ type Store interface {
 	Write(ctx context.Context, objects []Object) error
 }
 
-// few is how many objects of one call are read or written in this process, where it
-// can be, and how many of packs altogether: a git that answers many costs less, see
-// docs/adr/0006.
-const few = 32
+// How many objects are read of packs by a process, and read or written by a call,
+// before git is asked: see docs/adr/0006 for when that costs less.
+const (
+	fewPacked = 32
+	fewReads  = 64
+	fewWrites = 200
+)
 
 // inProcess is the store over the files of objects, nil for a repository that
 // only git reads rightly: whose objects have other ids than SHA-1, are in other
@@ -49,7 +52,7 @@ func (r *Repo) inProcess() *fileStore {
 // Read implements [Store]. What is not found in this process, or not as it should
 // be, is git's to say: it may have moved into a pack in between.
 func (r *Repo) Read(ctx context.Context, id OID, limit int64) (Object, error) {
-	if files := r.inProcess(); files != nil && r.plumbing.objects == nil && files.packedReads < few {
+	if files := r.inProcess(); files != nil && r.plumbing.objects == nil && files.packedReads < fewPacked {
 		if o, err := files.Read(ctx, id, limit); !unsure(err) {
 			return o, err
 		}
@@ -64,7 +67,7 @@ func unsure(err error) bool {
 
 // ReadMany implements [Store].
 func (r *Repo) ReadMany(ctx context.Context, ids []OID, limit int64, each func(i int, o Object, err error) error) error {
-	if r.inProcess() == nil || r.plumbing.objects != nil || len(ids) > few {
+	if r.inProcess() == nil || r.plumbing.objects != nil || len(ids) > fewReads {
 		return r.plumbing.ReadMany(ctx, ids, limit, each)
 	}
 	for i, id := range ids {
@@ -98,7 +101,7 @@ func (r *Repo) Write(ctx context.Context, objects []Object) error {
 }
 
 func (r *Repo) writeOnce(ctx context.Context, objects []Object) error {
-	if files := r.inProcess(); files != nil && len(objects) <= few {
+	if files := r.inProcess(); files != nil && len(objects) <= fewWrites {
 		return files.Write(ctx, objects)
 	}
 	return r.plumbing.Write(ctx, objects)
