@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-billy/v5"
@@ -27,6 +28,10 @@ type packs struct {
 	all   []*pack
 }
 
+// maxPacks is how many packs are looked into, each with two open files. Where there
+// are more, which git gc would put together, none is.
+const maxPacks = 60
+
 // openPacks opens the packs in a folder. One that cannot be opened is passed over:
 // what it has is not found, and git is asked.
 func openPacks(dir string) *packs {
@@ -35,11 +40,15 @@ func openPacks(dir string) *packs {
 	if err != nil {
 		return p
 	}
+	found = slices.DeleteFunc(found, func(f fs.DirEntry) bool {
+		return !strings.HasPrefix(f.Name(), "pack-") || !strings.HasSuffix(f.Name(), ".idx") || !f.Type().IsRegular()
+	})
+	if len(found) > maxPacks {
+		return p
+	}
 	for _, f := range found {
-		if name, ok := strings.CutSuffix(f.Name(), ".idx"); ok && strings.HasPrefix(name, "pack-") && f.Type().IsRegular() {
-			if one, err := p.open(name); err == nil {
-				p.all = append(p.all, one)
-			}
+		if one, err := p.open(strings.TrimSuffix(f.Name(), ".idx")); err == nil {
+			p.all = append(p.all, one)
 		}
 	}
 	return p

@@ -180,3 +180,24 @@ func TestManyObjectsOfPacksAreGitsToRead(t *testing.T) {
 		wantObject(t, r, o)
 	}
 }
+
+// With very many packs the open files would be too many: git reads them.
+func TestVeryManyPacksAreGitsToRead(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	objects, name := packed(t, s)
+	dir := filepath.Dir(name)
+	all := openPacks(dir)
+	if len(all.all) != 1 {
+		t.Errorf("%d packs", len(all.all))
+	}
+	all.Close()
+	for i := range maxPacks {
+		s.replace(filepath.Join(dir, fmt.Sprintf("pack-%040d.idx", i)), nil)
+	}
+	if all := openPacks(dir); len(all.all) != 0 {
+		t.Errorf("%d packs are open", len(all.all))
+		all.Close()
+	}
+	wantObject(t, s.look(), objects[0])
+}
