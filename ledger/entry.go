@@ -103,7 +103,7 @@ func (e *Entry) FileProblems(ctx context.Context, l *Ledger) ([]Problem, error) 
 			return found, nil
 		}
 		size, err := l.judgeFile(ctx, f)
-		if fault.Has(err, fault.Interrupted) {
+		if err != nil && !aboutObject(err) {
 			return nil, err
 		}
 		if err != nil {

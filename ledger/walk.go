@@ -408,7 +408,7 @@ func (w *walk) readTrees(ctx context.Context, level int, nodes []node, each func
 // walk: going on would pass over receipts in silence.
 func (w *walk) problem(step Step, path string, err error) error {
 	switch {
-	case fault.Has(err, fault.Interrupted):
+	case !aboutObject(err):
 		return err
 	case w.v.Problem != nil:
 		return w.v.Problem(Problem{step, clip(path), err})
@@ -427,6 +427,11 @@ func (w *walk) malformed(path string, m misplaced) error {
 	}
 	return nil
 }
+
+// aboutObject tells whether an error says what is wrong with an object. Others, such
+// as an interruption or a git that cannot be started, say that nobody could look:
+// they are no verdict.
+func aboutObject(err error) bool { return Unreadable(err) || fault.Has(err, fault.BadTree) }
 
 // Unreadable tells whether an error keeps a receipt from being read that may
 // well be there: its object is missing, corrupt, or larger than allowed.

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -27,10 +29,12 @@ type catFile struct {
 	commands bool
 }
 
+// A blob of more than a megabyte is streamed: git would hold one of up to half a
+// gigabyte whole, of which nothing is wanted here.
 func (g git) startCatFile(options ...string) (*catFile, error) {
 	// The process outlives the calls that use it, so it hangs on no context:
 	// stop ends it, and it ends by itself when its input is closed.
-	cmd := g.parsed(context.Background(), append([]string{"cat-file"}, options...)...)
+	cmd := g.parsed(context.Background(), append([]string{"-c", "core.bigFileThreshold=1m", "cat-file"}, options...)...)
 	stderr := new(tail)
 	cmd.Stderr = stderr
 	in, err := cmd.StdinPipe()
@@ -78,6 +82,15 @@ func (c *catFile) stop() {
 	c.in.Close()
 	c.cmd.Process.Kill()
 	c.cmd.Wait()
+}
+
+// end waits for a process that answers no more, and tells whether a signal ended it.
+func (c *catFile) end() (killed bool) {
+	c.in.Close()
+	late := time.AfterFunc(time.Second, func() { c.cmd.Process.Kill() })
+	defer late.Stop()
+	var exit *exec.ExitError
+	return errors.As(c.cmd.Wait(), &exit) && exit.ExitCode() < 0
 }
 
 // gitStore is a [Store] through git's plumbing, for every repository that git
@@ -243,10 +256,13 @@ func (s *gitStore) answer(ctx context.Context, name string, limit int64) (Object
 
 // readerDied gives up the process: git dies on an object that it cannot read.
 func (s *gitStore) readerDied(ctx context.Context, name string) error {
-	said := s.objects.stderr
-	s.Close()
+	said, killed := s.objects.stderr, s.objects.end()
+	s.objects = nil
 	if ctx.Err() != nil {
 		return fault.New(fault.Interrupted, "interrupted")
+	}
+	if killed {
+		return fault.New(fault.GitRefused, "the git that reads objects was killed")
 	}
 	cause := &failure{subcommand: "cat-file", stderr: string(bytes.TrimSpace(said.bytes))}
 	if cause.says("promisor remote") { // a partial clone that cannot ask for what it lacks

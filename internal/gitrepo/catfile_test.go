@@ -125,3 +125,13 @@ esac`)
 		t.Errorf("nothing was asked by names: %v", err)
 	}
 }
+
+// A git that is killed says nothing about the object that it was asked for.
+func TestAKilledReaderIsNoDamage(t *testing.T) {
+	s := newScratch(t)
+	o := blobs("sha1", 1)[0]
+	mustWrite(t, s.open(), o)
+	wrapGit(t, "case \"$*\" in *cat-file*) read -r ask; printf '. missing\\n'; read -r ask; read -r ask; kill -9 $$;; esac")
+	_, err := s.open().plumbing.Read(context.Background(), o.ID, roomy)
+	wantFault(t, err, fault.GitRefused)
+}

@@ -52,8 +52,10 @@ func (f *fileStore) Read(ctx context.Context, id OID, limit int64) (Object, erro
 		return Object{}, missing(string(id))
 	}
 	o, err := f.loose(id, limit)
-	if fault.Has(err, fault.ObjectMissing) {
-		o, err = f.packed(id, limit)
+	if err != nil { // a file that is damaged may say any size
+		if other, packedErr := f.packed(id, limit); !fault.Has(packedErr, fault.ObjectMissing) {
+			o, err = other, packedErr
+		}
 	}
 	if err != nil {
 		return Object{}, err

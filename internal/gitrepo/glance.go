@@ -23,14 +23,14 @@ func glance(ctx context.Context, o Options, g git) (*Repo, Config, error) {
 	if top == "" {
 		return nil, Config{}, nil
 	}
-	config, origins, err := readOrigins(ctx, g)
+	config, own, origins, err := readOrigins(ctx, g)
 	if err != nil {
 		return nil, Config{}, err
 	}
 	algorithm := "sha1"
-	version, _ := config.Value("core.repositoryformatversion")
-	for _, name := range config.Names("extensions.") {
-		switch value, _ := config.Value(name); name {
+	version, _ := own.Value("core.repositoryformatversion")
+	for _, name := range own.Names("extensions.") {
+		switch value, _ := own.Value(name); name {
 		case "extensions.objectformat":
 			algorithm = value
 		case "extensions.worktreeconfig", "extensions.partialclone", "extensions.preciousobjects", "extensions.noop":
@@ -53,22 +53,25 @@ func glance(ctx context.Context, o Options, g git) (*Repo, Config, error) {
 	return r, config, nil
 }
 
-// readOrigins reads the configuration, and where the repository's own comes from.
-func readOrigins(ctx context.Context, g git) (Config, []string, error) {
+// readOrigins reads the configuration, that part of it which is the repository's own,
+// from where git takes the repository's format, and where that comes from.
+func readOrigins(ctx context.Context, g git) (all, own Config, origins []string, err error) {
 	out, err := g.run(ctx, nil, "config", "--includes", "-z", "--list", "--show-scope", "--show-origin")
 	if err != nil {
-		return Config{}, nil, configFault(err)
+		return Config{}, Config{}, nil, configFault(err)
 	}
-	c := Config{values: make(map[string][]string)}
-	var origins []string
+	all, own = Config{values: make(map[string][]string)}, Config{values: make(map[string][]string)}
 	fields := strings.Split(string(out), "\x00")
 	for ; len(fields) >= 3; fields = fields[3:] {
-		if fields[0] == "local" && !slices.Contains(origins, fields[1]) {
-			origins = append(origins, fields[1])
+		if fields[0] == "local" {
+			own.add(fields[2])
+			if !slices.Contains(origins, fields[1]) {
+				origins = append(origins, fields[1])
+			}
 		}
-		c.add(fields[2])
+		all.add(fields[2])
 	}
-	return c, origins, nil
+	return all, own, origins, nil
 }
 
 // ordinaryObjects tells whether a repository's objects are all in one folder of
@@ -138,8 +141,21 @@ func looksWhole(dir string) bool {
 	if _, err := os.Lstat(filepath.Join(dir, "commondir")); err == nil {
 		return false
 	}
-	head, err := os.ReadFile(filepath.Join(dir, "HEAD"))
+	head, err := readSmall(filepath.Join(dir, "HEAD"))
 	return err == nil && headForm.Match(head)
+}
+
+// readSmall reads a file that holds a line. What lies in the place of one may be a
+// stranger's: a pipe, or larger than memory.
+func readSmall(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > 4096 {
+		return nil, fs.ErrInvalid
+	}
+	return os.ReadFile(path)
 }
 
 // plainRef reads a ref as git does where refs are files: its own file, else
@@ -149,12 +165,13 @@ func (r *Repo) plainRef(name string) (OID, bool) {
 	if !r.plainRefs || !refForm.MatchString(name) || strings.Contains(name, "..") {
 		return "", false
 	}
-	data, err := os.ReadFile(filepath.Join(r.CommonDir, filepath.FromSlash(name)))
+	file := filepath.Join(r.CommonDir, filepath.FromSlash(name))
+	data, err := readSmall(file)
 	if err == nil {
 		id := OID(strings.TrimSuffix(string(data), "\n"))
 		return id, isOID(r.algorithm, id) && len(data) == len(id)+1
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if _, linkErr := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) || linkErr == nil { // a link that leads nowhere
 		return "", false
 	}
 	// Whoever packs refs writes the pack first and then removes the files.
@@ -185,7 +202,7 @@ func (r *Repo) plainHead() OID {
 	if !r.plainRefs {
 		return ""
 	}
-	data, err := os.ReadFile(filepath.Join(r.GitDir, "HEAD"))
+	data, err := readSmall(filepath.Join(r.GitDir, "HEAD"))
 	if err != nil {
 		return ""
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
 // What is seen at a glance is what git says when it is asked, and where that is
@@ -187,5 +189,57 @@ func TestPlainRefsAreReadWhileGitPacks(t *testing.T) {
 			return
 		default:
 		}
+	}
+}
+
+// What is a stranger's lies in the way: it is not read for what it is not.
+func TestHugeAndOddFilesInPlaceOfLines(t *testing.T) {
+	t.Parallel()
+	s := emptyScratch(t)
+	for _, dir := range []string{".git/objects", ".git/refs", "sub"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, filepath.FromSlash(dir)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	head := filepath.Join(s.dir, ".git", "HEAD")
+	if err := os.WriteFile(head, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(head, 1<<42); err != nil {
+		t.Skip(err)
+	}
+	_, _, err := Look(context.Background(), Options{Dir: filepath.Join(s.dir, "sub"), Env: s.env})
+	wantFault(t, err, fault.NoRepository)
+}
+
+// A format that the user's own configuration names is not the repository's.
+func TestTheFormatIsTheRepositorysOwn(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	commit := s.commit("first")
+	s.git("config", "core.repositoryFormatVersion", "1")
+	s.git("config", "--global", "extensions.objectFormat", "sha256")
+	r := s.look()
+	if r.Algorithm() != "sha1" {
+		t.Errorf("the algorithm is %s", r.Algorithm())
+	}
+	if _, err := r.Read(context.Background(), OID(commit), roomy); err != nil {
+		t.Error(err)
+	}
+}
+
+// A ref that is a link to nothing is not absent.
+func TestADanglingLinkIsNoAbsentRef(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	link := filepath.Join(s.gitDir(), filepath.FromSlash(ledgerRef))
+	if err := os.MkdirAll(filepath.Dir(link), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Skip(err)
+	}
+	if _, plain := s.look().plainRef(ledgerRef); plain {
+		t.Error("it is read as absent")
 	}
 }

@@ -41,7 +41,14 @@ func (r *Repo) NewIncoming() (*Incoming, error) {
 			return nil, diskFault(err, "objects cannot be written", r.CommonDir)
 		}
 		in := &Incoming{repo: r, dir: dir}
-		if in.lock, err = lockFolder(dir); err != nil {
+		if info, err := os.Stat(parent); err == nil { // who shares the objects may clear away here too
+			os.Chmod(dir, info.Mode())
+		}
+		in.lock, err = lockFolder(dir)
+		if err != nil { // where there are no locks nobody clears away, and nobody needs one
+			in.lock, err = os.Open(dir)
+		}
+		if err != nil {
 			os.RemoveAll(dir)
 			return nil, diskFault(err, "objects cannot be written", r.CommonDir)
 		}
@@ -63,21 +70,20 @@ func (in *Incoming) Close() {
 // sweep removes the folders of processes that are no more: nobody holds their
 // locks. What cannot be removed now is left to the next one.
 func sweep(parent string) {
-	left, err := filepath.Glob(filepath.Join(escapeGlob(parent), incomingName+"*"))
+	found, err := os.ReadDir(parent)
 	if err != nil {
 		return
 	}
-	for _, dir := range left {
+	for _, d := range found {
+		if !d.IsDir() || !strings.HasPrefix(d.Name(), incomingName) {
+			continue
+		}
+		dir := filepath.Join(parent, d.Name())
 		if lock, err := lockFolder(dir); err == nil && lock != nil {
 			os.RemoveAll(dir)
 			lock.Close()
 		}
 	}
-}
-
-// escapeGlob makes a path one that matches itself only.
-func escapeGlob(path string) string {
-	return strings.NewReplacer(`[`, `[[]`, `*`, `[*]`, `?`, `[?]`).Replace(path)
 }
 
 // ownObjects makes the folder one that git writes objects to.
@@ -115,9 +121,8 @@ func (in *Incoming) Store() *Repo {
 	return r
 }
 
-// Keep moves all objects into the repository: packs first, which are whole when
-// their index is there, then objects by themselves, so that whoever sees one sees
-// what it was written after. The faults are ReadOnly (VM507), DiskFull (VM508) and
+// Keep moves all objects into the repository, in no order that anybody may rely on
+// before a ref names them; a pack is whole when its index is there. The faults are ReadOnly (VM507), DiskFull (VM508) and
 // GitRefused (VM112).
 func (in *Incoming) Keep(ctx context.Context) error {
 	if ctx.Err() != nil {
@@ -151,8 +156,8 @@ func (in *Incoming) movePacks(from, to string) error {
 	if errors.Is(err, fs.ErrNotExist) || len(files) == 0 {
 		return nil
 	}
-	if mkErr := in.repo.disk.mkdir(to); mkErr != nil && !errors.Is(mkErr, fs.ErrExist) {
-		return mkErr
+	if err := in.shareFolder(from, to); err != nil {
+		return err
 	}
 	for _, index := range []bool{false, true} {
 		for _, f := range files {
@@ -204,8 +209,11 @@ func (in *Incoming) moveFolder(from, to string) error {
 // core.sharedRepository wants.
 func (in *Incoming) shareFolder(like, dir string) error {
 	err := in.repo.disk.mkdir(dir)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	if err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
 	}
 	made, statErr := os.Stat(dir)
 	wanted, likeErr := os.Stat(like)

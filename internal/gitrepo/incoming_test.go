@@ -208,6 +208,29 @@ func TestAWriteInProgressIsLeftAlone(t *testing.T) {
 	}
 }
 
+// In a folder of any name.
+func TestAbandonedWritesAreFoundAnywhere(t *testing.T) {
+	t.Parallel()
+	s := emptyScratch(t)
+	for _, name := range []string{`a\b`, "[x]", "a]b[", "*", "line\nbreak"} {
+		dir := filepath.Join(s.dir, name)
+		if err := os.Mkdir(dir, 0o777); err != nil {
+			t.Skip(err)
+		}
+		s := s.at(dir)
+		s.git("init", "--quiet")
+		in, err := s.look().NewIncoming()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.lock.Close()
+		mustWrite(t, s.look(), blobs("sha1", 1)...)
+		if _, err := os.Stat(in.Dir()); err == nil {
+			t.Errorf("in %q it stays", name)
+		}
+	}
+}
+
 // Writers who begin and clear away at the same time do not take each other's work
 // for abandoned.
 func TestManyBeginWrites(t *testing.T) {

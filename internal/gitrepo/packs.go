@@ -1,7 +1,9 @@
 package gitrepo
 
 import (
+	"bufio"
 	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -91,10 +93,13 @@ func (p *packs) read(id OID, limit int64) (o Object, err error) {
 	}()
 	hash := plumbing.NewHash(string(id))
 	for _, one := range p.all {
-		one.looked = 0
+		one.looked, one.parts = 0, 0
 		o, err := one.objects.Get(hash)
 		if errors.Is(err, plumbing.ErrObjectNotFound) {
 			continue
+		}
+		if errors.Is(err, errPartTooLarge) {
+			return Object{}, fault.New(fault.ObjectTooLarge, "object %s is put together from parts over the limit of %d bytes", id.Short(), maxPart)
 		}
 		if err != nil {
 			return Object{}, damaged(id, err)
@@ -121,6 +126,7 @@ type pack struct {
 	objects *packfile.Packfile
 	count   int64 // objects
 	looked  int   // lookups for the object that is being read
+	parts   int64 // the sizes of what was looked up for it
 }
 
 const (
@@ -204,40 +210,77 @@ func (p *pack) find(h plumbing.Hash) (int64, error) {
 	return 0, plumbing.ErrObjectNotFound
 }
 
-// The limits of what is read for one object: git makes no chain of deltas as long,
-// and no object of a ledger is a difference from one so large.
+// The limits of what is read for one object: git makes no chain of differences as
+// long; no part of an honest ledger's object is as large; and where parts together
+// are, they are git's to put together.
 const (
 	maxLookups = 4096
-	maxBase    = 64 << 20
+	maxPart    = 16 << 20
+	maxParts   = 64 << 20
 	maxCache   = 1 << 20
 )
 
+// errPartTooLarge is of an object with a part over the limit.
+var errPartTooLarge = errors.New("it has a part that is too large")
+
 // guard is asked about every part that an object is put together from, before it
-// is read: parts that lead to each other, or to one of a gigabyte.
+// is read: parts that lead to each other, and small ones that become large.
 func (p *pack) guard(offset int64) error {
-	if p.looked++; p.looked > maxLookups {
-		return errors.New("it is put together from too many parts")
-	}
-	head := make([]byte, 10)
-	n, err := p.data.ReadAt(head, offset)
-	if err != nil && (err != io.EOF || n == 0) {
+	p.looked++
+	stored, result, err := p.sizes(offset)
+	if err != nil {
 		return err
 	}
-	size, shift := uint64(0), 0
-	for i, b := range head[:n] {
-		if i == 0 {
-			size, shift = uint64(b&15), 4
-		} else {
-			size, shift = size|uint64(b&0x7f)<<shift, shift+7
-		}
-		if b&0x80 == 0 {
-			break
-		}
-	}
-	if size > maxBase && p.looked > 1 { // the first is the object itself, which has a limit
-		return fault.New(fault.ObjectTooLarge, "it is the difference from a large object")
+	p.parts += stored + result
+	switch {
+	case stored > maxPart || result > maxPart:
+		return errPartTooLarge
+	case p.looked > maxLookups || p.parts > maxParts:
+		return errors.New("it is put together from too many parts")
 	}
 	return nil
+}
+
+// sizes are those of a part as it is stored, and of what a difference results in,
+// which stands at the head of its bytes (gitformat-pack).
+func (p *pack) sizes(offset int64) (stored, result int64, err error) {
+	head := bufio.NewReaderSize(io.NewSectionReader(p.data, offset, 1<<62-offset), 512)
+	first, err := head.ReadByte()
+	if err != nil {
+		return 0, 0, err
+	}
+	stored = int64(first & 15)
+	if first&0x80 != 0 {
+		rest, err := binary.ReadUvarint(head)
+		if err != nil || rest > 1<<50 {
+			return 0, 0, errPartTooLarge
+		}
+		stored |= int64(rest) << 4
+	}
+	switch first >> 4 & 7 {
+	case 6: // from a part that lies so much before it
+		for more := byte(0x80); more&0x80 != 0 && err == nil; {
+			more, err = head.ReadByte()
+		}
+	case 7: // from an object of that id
+		_, err = head.Discard(20)
+	default:
+		return stored, 0, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	z, err := zlib.NewReader(head)
+	if err != nil {
+		return 0, 0, err
+	}
+	delta := bufio.NewReaderSize(io.LimitReader(z, 32), 32)
+	_, err = binary.ReadUvarint(delta)
+	size, sizeErr := binary.ReadUvarint(delta)
+	if err = errors.Join(err, sizeErr); err == nil && size > 1<<50 {
+		err = errPartTooLarge
+	}
+	return stored, int64(size), err
 }
 
 // FindHash implements idxfile.Index. go-git asks for it before it reads what an

@@ -1,11 +1,14 @@
 package gitrepo
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -118,46 +121,92 @@ func (s *scratch) replace(path string, data []byte) {
 	}
 }
 
+// handmade writes a pack of parts as they are, under ids that begin 11, 22 and so on
+// and need not be their hashes.
+func (s *scratch) handmade(parts ...[]byte) (ids []OID) {
+	s.t.Helper()
+	pack := binary.BigEndian.AppendUint32([]byte("PACK\x00\x00\x00\x02"), uint32(len(parts)))
+	index := []byte("\xfftOc\x00\x00\x00\x02")
+	for first := range 256 {
+		index = binary.BigEndian.AppendUint32(index, uint32(min(len(parts), first/0x11)))
+	}
+	var offsets []byte
+	for i, part := range parts {
+		offsets = binary.BigEndian.AppendUint32(offsets, uint32(len(pack)))
+		pack = append(pack, part...)
+		index = append(index, bytes.Repeat([]byte{byte(0x11 * (i + 1))}, 20)...)
+		ids = append(ids, OID(strings.Repeat(fmt.Sprintf("%x", 0x11*(i+1)), 20)))
+	}
+	index = slices.Concat(index, make([]byte, 4*len(parts)), offsets, make([]byte, 40))
+	name := filepath.Join(s.gitDir(), "objects", "pack", "pack-"+strings.Repeat("3", 40))
+	s.replace(name+".idx", index)
+	s.replace(name+".pack", append(pack, make([]byte, 20)...))
+	return ids
+}
+
+// part is an object of a pack: its head, what it is the difference from, and its bytes.
+func part(kind byte, from, data []byte) []byte {
+	var z bytes.Buffer
+	w := zlib.NewWriter(&z)
+	w.Write(data)
+	w.Close()
+	return slices.Concat(packHeader(kind, uint64(len(data))), from, z.Bytes())
+}
+
+// difference makes n copies of the first 64 KiB of what it is from.
+func difference(fromSize uint64, n int) []byte {
+	d := binary.AppendUvarint(binary.AppendUvarint(nil, fromSize), uint64(n)<<16)
+	return append(d, bytes.Repeat([]byte{0x80}, n)...) // copy, from 0, of 0x10000
+}
+
 // Two objects, each the difference from the other: go-git would follow them until
 // there is no memory left.
 func TestDeltasInACircle(t *testing.T) {
 	t.Parallel()
 	s := newScratch(t)
-	ids := []OID{OID(strings.Repeat("11", 20)), OID(strings.Repeat("22", 20))}
-	delta := []byte{0x78, 0x9c, 0x63, 0x64, 0x04, 0x00, 0x00, 0x03, 0x00, 0x02} // zlib of some bytes; what they say is not reached
-	pack := []byte("PACK\x00\x00\x00\x02\x00\x00\x00\x02")
-	var offsets []uint32
-	for i := range ids {
-		offsets = append(offsets, uint32(len(pack)))
-		pack = append(pack, 7<<4|3) // a difference by name, of three bytes
-		pack = append(pack, strings.Repeat(string([]byte{[]byte{0x22, 0x11}[i]}), 20)...)
-		pack = append(pack, delta...)
-	}
-	pack = append(pack, make([]byte, 20)...)
-	index := []byte("\xfftOc\x00\x00\x00\x02")
-	for first := range 256 {
-		n := uint32(0)
-		if first >= 0x11 {
-			n++
-		}
-		if first >= 0x22 {
-			n++
-		}
-		index = binary.BigEndian.AppendUint32(index, n)
-	}
-	index = append(index, strings.Repeat("\x11", 20)+strings.Repeat("\x22", 20)+strings.Repeat("\x00", 8)...)
-	for _, at := range offsets {
-		index = binary.BigEndian.AppendUint32(index, at)
-	}
-	index = append(index, make([]byte, 40)...)
-	dir := filepath.Join(s.gitDir(), "objects", "pack")
-	s.replace(filepath.Join(dir, "pack-"+strings.Repeat("3", 40)+".idx"), index)
-	s.replace(filepath.Join(dir, "pack-"+strings.Repeat("3", 40)+".pack"), pack)
+	from := func(first byte) []byte { return bytes.Repeat([]byte{first}, 20) }
+	ids := s.handmade(part(7, from(0x22), difference(1<<16, 1)), part(7, from(0x11), difference(1<<16, 1)))
 	store := newFileStore(s.open())
 	defer store.Close()
 	for _, id := range ids {
 		_, err := store.Read(context.Background(), id, roomy)
 		wantFault(t, err, fault.ObjectCorrupt)
+	}
+}
+
+// A few kilobytes that become half a gigabyte, as what is asked for, or as what a small
+// object is the difference from. Nobody makes them: git is not asked to either.
+func TestDeltasThatGrow(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	from := func(first byte) []byte { return bytes.Repeat([]byte{first}, 20) }
+	ids := s.handmade(
+		part(3, nil, make([]byte, 1<<16)),
+		part(7, from(0x11), difference(1<<16, 8192)),
+		part(7, from(0x22), difference(8192<<16, 1)),
+		part(7, from(0x11), difference(1<<16, 2)),
+	)
+	r := s.look()
+	for _, id := range ids[1:3] {
+		_, err := r.Read(context.Background(), id, roomy)
+		wantFault(t, err, fault.ObjectTooLarge)
+	}
+	if r.plumbing.objects != nil {
+		t.Error("git was asked")
+	}
+	before := new(runtime.MemStats)
+	runtime.ReadMemStats(before)
+	store := newFileStore(s.open())
+	defer store.Close()
+	for _, id := range ids[1:3] {
+		store.Read(context.Background(), id, roomy)
+	}
+	after := new(runtime.MemStats)
+	if runtime.ReadMemStats(after); after.TotalAlloc-before.TotalAlloc > 64<<20 {
+		t.Errorf("%d MB were needed", (after.TotalAlloc-before.TotalAlloc)>>20)
+	}
+	if _, err := store.packs.read(ids[3], roomy); err != nil {
+		t.Errorf("an honest difference: %v", err)
 	}
 }
 

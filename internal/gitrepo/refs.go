@@ -170,7 +170,7 @@ func (in *Incoming) Import(ctx context.Context) (*Import, error) {
 	}
 	g := in.git()
 	g.dir, g.env = in.dir, append(g.env, "GIT_DIR="+in.dir)
-	args := slices.Clone(durable)
+	args := append(slices.Clone(durable), "-c", "core.hooksPath="+os.DevNull) // its ref is nobody's business
 	if shared, ok := in.repo.config.Value("core.sharedrepository"); ok {
 		args = append(args, "-c", "core.sharedRepository="+shared)
 	}

@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -142,13 +143,13 @@ func readLine(text []byte) (Request, error) {
 	if !utf8.Valid(text) {
 		return Request{}, bad.Because(errors.New("it is not UTF-8"))
 	}
+	// Strictly: no name twice or in other letters, no half of a surrogate pair,
+	// nothing behind the object. What is passed over would be lost.
 	var said line
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&said); err != nil {
+	if err := json.Unmarshal(text, &said, json.RejectUnknownMembers(true)); err != nil {
 		return Request{}, bad.Because(err)
 	}
-	if decoder.More() || text[0] != '{' {
+	if text[0] != '{' { // null
 		return Request{}, bad
 	}
 	kind, err := ParseKind(said.Kind)

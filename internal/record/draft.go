@@ -218,6 +218,9 @@ func (d *draft) when(ctx context.Context, p Place, q Request) error {
 	return nil
 }
 
+// maxRevisions bounds how many revisions of a batch are remembered.
+const maxRevisions = 1000
+
 // commit settles which commit the receipt is about.
 func (d *draft) commit(ctx context.Context, p Place, q Request) error {
 	if q.Commit == "none" {
@@ -230,6 +233,9 @@ func (d *draft) commit(ctx context.Context, p Place, q Request) error {
 	found, known := p.commits[revision]
 	if !known {
 		found = p.resolve(ctx, revision)
+		if len(p.commits) >= maxRevisions {
+			clear(p.commits)
+		}
 		if p.commits != nil {
 			p.commits[revision] = found
 		}

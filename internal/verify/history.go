@@ -249,8 +249,13 @@ func ordered(entries []gitrepo.TreeEntry) bool {
 // report counts an error as a problem of the history, and passes on those
 // that end the verification.
 func (h *history) report(path string, err error) error {
-	if err == nil || fault.Has(err, fault.Interrupted) {
-		return err
+	for _, code := range []fault.Code{fault.Interrupted, fault.GitRefused, fault.GitMissing, fault.Internal} {
+		if fault.Has(err, code) { // nobody could look
+			return err
+		}
+	}
+	if err == nil {
+		return nil
 	}
 	h.fail(path, err)
 	return nil
