@@ -41,7 +41,7 @@ func (l *Ledger) NewBatch(ctx context.Context, repo *gitrepo.Repo) (*Batch, erro
 	}
 	b := &Batch{ledger: genesis.ID, repo: repo, incoming: incoming}
 	if b.places, err = os.Create(filepath.Join(incoming.Dir(), "places")); err != nil {
-		err = fault.New(fault.DiskFull, "the batch has no place to wait").Because(err)
+		err = fault.New(fault.ReadOnly, "the batch has no place to wait").With("path", incoming.Dir()).Because(err)
 	} else if b.blobs, err = incoming.Import(ctx); err == nil {
 		b.out = bufio.NewWriterSize(b.places, 1<<20)
 		return b, nil

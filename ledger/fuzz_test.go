@@ -50,7 +50,7 @@ func (m *memory) Write(_ context.Context, objects []gitrepo.Object) error {
 
 // grown is a small ledger in memory, its head, and its objects in the order in which
 // they were made.
-func grown(f *testing.F) (*memory, gitrepo.OID, []gitrepo.OID) {
+func grown(f testing.TB) (*memory, gitrepo.OID, []gitrepo.OID) {
 	m := &memory{objects: make(map[gitrepo.OID]gitrepo.Object)}
 	begin := genesis(f, "fuzz", "2026-11-22T14:05:00Z")
 	var order []gitrepo.OID
@@ -75,6 +75,55 @@ func grown(f *testing.F) (*memory, gitrepo.OID, []gitrepo.OID) {
 		}
 	}
 	return m, l.Head, order
+}
+
+// refusing is a store that gives up after some reads, as where no git can be started.
+type refusing struct {
+	*memory
+	after int
+}
+
+func (r *refusing) Read(ctx context.Context, id gitrepo.OID, limit int64) (gitrepo.Object, error) {
+	if r.after--; r.after < 0 {
+		return gitrepo.Object{}, fault.New(fault.GitRefused, "git cannot be run")
+	}
+	return r.memory.Read(ctx, id, limit)
+}
+
+func (r *refusing) ReadMany(ctx context.Context, ids []gitrepo.OID, limit int64, each func(i int, o gitrepo.Object, err error) error) error {
+	for i, id := range ids {
+		o, err := r.Read(ctx, id, limit)
+		if err := each(i, o, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// That nobody could look is no verdict: it ends what reads, also who listens to
+// problems, and is never taken for a ledger that does not hold.
+func TestWhereNobodyCanLook(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	good, head, _ := grown(t)
+	whole := false
+	for after := 0; !whole; after++ {
+		var genesis *Entry
+		l, err := OpenCommit(ctx, &refusing{good, after}, DefaultRef, head)
+		if err == nil {
+			genesis, err = l.Genesis(ctx)
+		}
+		if err == nil {
+			l.Pin(genesis.ID)
+			err = l.Walk(ctx, Visitor{
+				Entry:   func(e *Entry) error { _, err := e.FileProblems(ctx, l); return err },
+				Problem: func(p Problem) error { t.Errorf("after %d reads a problem: %v", after, p.Err); return nil },
+			})
+		}
+		if whole = err == nil; !whole && !fault.Has(err, fault.GitRefused) {
+			t.Errorf("after %d reads: %v", after, err)
+		}
+	}
 }
 
 // maxFuzzReads is far more than a whole walk of the small ledger reads.

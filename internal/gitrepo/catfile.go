@@ -39,11 +39,11 @@ func (g git) startCatFile(options ...string) (*catFile, error) {
 	cmd.Stderr = stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fault.New(fault.Internal, "no pipe to git").Because(err)
+		return nil, fault.New(fault.GitRefused, "no pipe to git").Because(err)
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, fault.New(fault.Internal, "no pipe from git").Because(err)
+		return nil, fault.New(fault.GitRefused, "no pipe from git").Because(err)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, g.judge(context.Background(), cmd, err, "")

@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -140,7 +141,7 @@ func (in *Incoming) Keep(ctx context.Context) error {
 			err = nil
 		}
 		if err == nil {
-			err = in.repo.disk.rename(filepath.Join(in.dir, id), filepath.Join(folder, id[2:]))
+			err = in.move(filepath.Join(in.dir, id), filepath.Join(folder, id[2:]))
 		}
 	}
 	if err != nil {
@@ -156,8 +157,10 @@ func (in *Incoming) movePacks(from, to string) error {
 	if errors.Is(err, fs.ErrNotExist) || len(files) == 0 {
 		return nil
 	}
-	if err := in.shareFolder(from, to); err != nil {
-		return err
+	if _, err := os.Stat(to); err != nil { // a link to a folder elsewhere is one
+		if err := in.shareFolder(from, to); err != nil {
+			return err
+		}
 	}
 	for _, index := range []bool{false, true} {
 		for _, f := range files {
@@ -165,7 +168,7 @@ func (in *Incoming) movePacks(from, to string) error {
 				return err
 			}
 			if strings.HasPrefix(f.Name(), "pack-") && strings.HasSuffix(f.Name(), ".idx") == index {
-				err = in.repo.disk.rename(filepath.Join(from, f.Name()), filepath.Join(to, f.Name()))
+				err = in.move(filepath.Join(from, f.Name()), filepath.Join(to, f.Name()))
 			}
 		}
 	}
@@ -198,7 +201,7 @@ func (in *Incoming) moveFolder(from, to string) error {
 		return err
 	}
 	for _, f := range files {
-		if err := in.repo.disk.rename(filepath.Join(from, f.Name()), filepath.Join(to, f.Name())); err != nil {
+		if err := in.move(filepath.Join(from, f.Name()), filepath.Join(to, f.Name())); err != nil {
 			return err
 		}
 	}
@@ -219,6 +222,33 @@ func (in *Incoming) shareFolder(like, dir string) error {
 	wanted, likeErr := os.Stat(like)
 	if err = errors.Join(err, statErr, likeErr); err == nil && made.Mode() != wanted.Mode() {
 		err = os.Chmod(dir, wanted.Mode())
+	}
+	return err
+}
+
+// move puts a file into its place, also where that is on another file system: then it is
+// copied beside it first.
+func (in *Incoming) move(from, to string) error {
+	err := in.repo.disk.rename(from, to)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	data, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	beside := filepath.Join(filepath.Dir(to), "tmp_obj_"+filepath.Base(in.dir)) // a name that git prune knows
+	copied, err := in.repo.disk.create(beside)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(copied, data)
+	if err = errors.Join(err, copied.Sync(), copied.Close()); err == nil {
+		err = in.repo.disk.rename(beside, to)
+	}
+	if err != nil {
+		in.repo.disk.removeAll(beside)
 	}
 	return err
 }

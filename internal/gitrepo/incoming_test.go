@@ -22,8 +22,9 @@ type faultyDisk struct {
 	real  osDisk
 	fails int // the step, counted from 1
 	err   error
-	dead  bool // what comes later fails too
-	half  bool // a write that fails has written half
+	dead  bool   // what comes later fails too
+	half  bool   // a write that fails has written half
+	far   string // a folder that is on another file system than what is written apart
 	steps []string
 }
 
@@ -62,6 +63,9 @@ func (d *faultyDisk) create(path string) (diskFile, error) {
 func (d *faultyDisk) rename(from, to string) error {
 	if err := d.step("rename"); err != nil {
 		return err
+	}
+	if apart := strings.Contains(from, incomingName) && !strings.Contains(filepath.Base(from), "tmp_obj_"); apart && d.far != "" && strings.HasPrefix(to, d.far) {
+		return errors.Join(syscall.EXDEV, d.step("far"))
 	}
 	return d.real.rename(from, to)
 }
@@ -205,6 +209,23 @@ func TestAWriteInProgressIsLeftAlone(t *testing.T) {
 	mustWrite(t, s.look(), blobs("sha1", 2)...)
 	if _, err := os.Stat(in.Dir()); err == nil {
 		t.Error("it stays when nobody has it any more")
+	}
+}
+
+// A folder of objects may be on another file system than the rest.
+func TestObjectsOnAnotherFileSystem(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	r := s.look()
+	disk := &faultyDisk{far: filepath.Join(s.gitDir(), "objects")}
+	r.disk = disk
+	all := blobs("sha1", 3)
+	mustWrite(t, r, all...)
+	for _, o := range all {
+		wantObject(t, s.look(), o)
+	}
+	if left := s.leftovers(); len(left) > 0 || !slices.Contains(disk.steps, "far") {
+		t.Errorf("left behind: %q, after %v", left, disk.steps)
 	}
 }
 

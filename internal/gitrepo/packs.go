@@ -32,7 +32,7 @@ type packs struct {
 
 // maxPacks is how many packs are looked into, each with two open files. Where there
 // are more, which git gc would put together, none is.
-const maxPacks = 60
+const maxPacks = 20
 
 // openPacks opens the packs in a folder. One that cannot be opened is passed over:
 // what it has is not found, and git is asked.

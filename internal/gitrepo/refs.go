@@ -179,7 +179,7 @@ func (in *Incoming) Import(ctx context.Context) (*Import, error) {
 	i.cmd.Stderr = i.stderr
 	var err error
 	if i.pipe, err = i.cmd.StdinPipe(); err != nil {
-		return nil, fault.New(fault.Internal, "no pipe to git").Because(err)
+		return nil, fault.New(fault.GitRefused, "no pipe to git").Because(err)
 	}
 	i.out = bufio.NewWriterSize(i.pipe, 1<<20)
 	if err := i.cmd.Start(); err != nil {
@@ -283,7 +283,7 @@ func (g git) startRefUpdates() (*refUpdates, error) {
 		u.in, err = cmd.StdinPipe()
 	}
 	if err != nil {
-		return nil, fault.New(fault.Internal, "no pipe to git").Because(err)
+		return nil, fault.New(fault.GitRefused, "no pipe to git").Because(err)
 	}
 	u.out = bufio.NewReader(out)
 	if err := cmd.Start(); err != nil {
