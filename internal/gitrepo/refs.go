@@ -175,7 +175,7 @@ func (in *Incoming) Import(ctx context.Context) (*Import, error) {
 		args = append(args, "-c", "core.sharedRepository="+shared)
 	}
 	i := &Import{in: in, ctx: ctx, stderr: new(tail)}
-	i.cmd = g.parsed(ctx, append(args, "fast-import", "--quiet", "--force", "--done", "--date-format=raw")...)
+	i.cmd = g.parsed(ctx, append(args, "fast-import", "--quiet", "--force", "--done", "--date-format=raw-permissive")...)
 	i.cmd.Stderr = i.stderr
 	var err error
 	if i.pipe, err = i.cmd.StdinPipe(); err != nil {
