@@ -24,6 +24,7 @@ const (
 	BadQuery         Code = "VM117" // a query that cannot be read
 	BadRegexp        Code = "VM118" // a regular expression that cannot be read
 	BadLine          Code = "VM119" // a line of a batch that cannot be read
+	WriteFailed      Code = "VM120" // a file that cannot be written
 	NotCanonical     Code = "VM201" // bytes that are not RFC 8785 canonical
 	TooLarge         Code = "VM202" // over a size limit
 	BadField         Code = "VM203" // a field against its rule
@@ -31,6 +32,18 @@ const (
 	Secret           Code = "VM205" // looks like a secret
 	BadKind          Code = "VM206" // a kind that cannot be recorded by hand
 	DigestMismatch   Code = "VM207" // a file does not have the SHA-256 given for it
+	NoKey            Code = "VM301" // nothing to sign with
+	BadSignature     Code = "VM302" // a signature over something else, or changed
+	UnknownSigner    Code = "VM303" // a signature by a key that nobody vouches for
+	KeyExpired       Code = "VM304" // a key that was not valid at the time
+	KeyRevoked       Code = "VM305" // a key that was taken out of use
+	WeakSignature    Code = "VM306" // a signature of a kind that can be forged
+	SignFailed       Code = "VM307" // the program that signs did not
+	BadKey           Code = "VM308" // a key that cannot be read or used
+	WrongPassphrase  Code = "VM309" // a passphrase that does not fit, or none
+	BadSpelling      Code = "VM310" // a signature file that is not in the stored form
+	WrongNamespace   Code = "VM311" // an SSH signature made for something else
+	KeyExists        Code = "VM312" // a key file would be overwritten
 	NoLedger         Code = "VM501" // no ledger in this repository
 	BadLedgerRef     Code = "VM502" // the ledger ref does not name a ledger
 	RefLocked        Code = "VM503" // the ledger ref is locked
@@ -52,6 +65,13 @@ const (
 	IndexDamaged     Code = "VM519" // the index cannot be read
 	NoEvidence       Code = "VM520" // no such evidence is kept
 	HookRefused      Code = "VM601" // a hook of the repository refused
+	NotEnough        Code = "VM603" // fewer principals have signed than must
+	RolledBack       Code = "VM604" // a covenant that was in force is gone
+	RivalCovenants   Code = "VM605" // several covenants claim to be the next
+	NoAnchor         Code = "VM606" // nobody said from outside which ledger it must be
+	NoCovenant       Code = "VM607" // the ledger trusts nobody
+	WrongLedger      Code = "VM608" // another ledger than the one that was named
+	BadAnchor        Code = "VM609" // a file of known ledgers that cannot be read
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Internal         Code = "VM901" // a fault of this program
@@ -107,6 +127,7 @@ var catalog = map[Code]Entry{
 	BadQuery:    {ExitUsage, "query cannot be read", "{how}"},
 	BadLine:     {ExitUsage, "line of a batch cannot be read", "nothing was recorded; a line is a JSON object, its names are those of the long flags and kind:\n{program} help record"},
 	BadRegexp:   {ExitUsage, "regular expression cannot be read", "the syntax is RE2's, in which \\ . ( [ { ^ $ | ? * + have meanings; put \\ before one that is meant as it is"},
+	WriteFailed: {ExitOther, "cannot write a file", "name a file that is not there, in a folder where you may write"},
 	NotCanonical: {ExitInvalid, "not canonical", "these bytes were not written by git-vaultmesh, or were changed since; " +
 		"the rule is in docs/spec/canonical.md"},
 	TooLarge: {ExitUsage, "over a limit", "shorten it; long texts belong into a file given with --evidence"},
@@ -117,7 +138,19 @@ var catalog = map[Code]Entry{
 	BadKind: {ExitUsage, "kind cannot be recorded by hand", "record takes release, deployment (or deploy), decision, incident and discovery"},
 	DigestMismatch: {ExitInvalid, "file does not have that SHA-256", "the file is not the one meant, or was changed; compare:\n" +
 		"sha256sum {path}"},
-	NoLedger: {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
+	NoKey:           {ExitUsage, "no key to sign with", "{how}"},
+	BadSignature:    {ExitInvalid, "signature does not match", "what was signed is not what is here; see what each signature is by:\ngit vaultmesh show {receipt}"},
+	UnknownSigner:   {ExitInvalid, "signer is unknown", "only keys of the covenant count; see whose they are:\ngit vaultmesh covenant show"},
+	KeyExpired:      {ExitInvalid, "key was not valid then", "have it signed with a key that is valid; a time-stamp from before the key expired would have kept it:\ngit vaultmesh sign {receipt}"},
+	KeyRevoked:      {ExitInvalid, "key is revoked", "only what was time-stamped before the revocation counts; have it signed with another key:\ngit vaultmesh sign {receipt}"},
+	WeakSignature:   {ExitInvalid, "signature does not count", "sign again with a strong digest and a key of today; for gpg see digest-algo in gpg.conf"},
+	SignFailed:      {ExitOther, "signing failed", "nothing was written; the program's own words above say what it wants. It is called as git calls it to sign a commit."},
+	BadKey:          {ExitUsage, "key cannot be used", "name an OpenPGP or SSH key of a type that still counts: ed25519, ecdsa, or rsa of 2048 bits and more"},
+	WrongPassphrase: {ExitUsage, "wrong passphrase", "nothing was written; try again, or give it by --passphrase-file or --passphrase-fd"},
+	BadSpelling:     {ExitInvalid, "signature is not in its form", "a signature is stored as one binary OpenPGP packet, or in ssh-keygen's own armor; add it with:\ngit vaultmesh sign ID --import FILE"},
+	WrongNamespace:  {ExitInvalid, "signature was made for something else", "sign receipts in their own namespace:\nssh-keygen -Y sign -n vaultmesh -f KEY receipt.json"},
+	KeyExists:       {ExitUsage, "key file exists", "a key is never overwritten; name another file:\ngit vaultmesh key generate --output FILE"},
+	NoLedger:        {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
 	BadLedgerRef: {ExitRepository, "ledger ref names no ledger", "see what it names, and where a good copy is:\n" +
 		"git cat-file -t {ref}\ngit ls-remote {remote} {ref}"},
 	RefLocked: {ExitRace, "ledger ref is locked", "another git is writing, or one crashed; if none is running, remove the lock:\nrm {lock}"},
@@ -140,6 +173,13 @@ var catalog = map[Code]Entry{
 	IndexDamaged:     {ExitRepository, "index is damaged", "it was removed, and is built anew by the next query: run the command again"},
 	NoEvidence:       {ExitNotFound, "no such evidence", "see what the receipt has:\ngit remembrancer show {receipt}"},
 	HookRefused:      {ExitRefused, "refused by a hook", "nothing was recorded; the hook's words above say what it wants"},
+	NotEnough:        {ExitInvalid, "too few have signed", "have others sign it too; who may, and how many must:\ngit vaultmesh sign {receipt}\ngit vaultmesh covenant show"},
+	RolledBack:       {ExitInvalid, "covenant was rolled back", "do not trust this copy of the ledger; fetch one that has it:\ngit fetch {remote}"},
+	RivalCovenants:   {ExitIncomplete, "rival covenants", "ask the principals which one they mean, and say so:\ngit vaultmesh covenant log\ngit vaultmesh covenant adopt ID"},
+	NoAnchor:         {ExitIncomplete, "nothing to anchor trust", "compare the ledger's id and keys with a person who knows them, then say so with this flag:\n--ledger {ledger}"},
+	NoCovenant:       {ExitIncomplete, "ledger trusts nobody", "write down who may sign, and adopt it:\ngit vaultmesh covenant propose FILE"},
+	WrongLedger:      {ExitInvalid, "not the ledger that was named", "this may be somebody else's ledger; compare its id with a person who knows it"},
+	BadAnchor:        {ExitUsage, "anchor cannot be read", "a line is a ledger's id, and if need be the version and id of its covenant and a name"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},

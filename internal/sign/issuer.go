@@ -4,7 +4,6 @@ package sign
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -20,8 +19,8 @@ const (
 
 // Issuer is what a signature says of the key that it was made with, "" where it
 // says nothing that can be read: SHA256: and base64 for an SSH key, as
-// ssh-keygen -l prints it, and the fingerprint in hex, or only the key id, for
-// an OpenPGP key. It is a claim. Nothing is verified.
+// ssh-keygen -l prints it, and the fingerprint in upper-case hex, or only the key id,
+// for an OpenPGP key. It is a claim. Nothing is verified.
 func Issuer(kind string, signature []byte) string {
 	switch kind {
 	case SSH:
@@ -46,13 +45,19 @@ func sshIssuer(signature []byte) string {
 func openpgpIssuer(signature []byte) string {
 	p, err := packet.Read(bytes.NewReader(signature))
 	s, ok := p.(*packet.Signature)
-	switch {
-	case err != nil || !ok:
+	if err != nil || !ok {
 		return ""
+	}
+	return issuerOf(s)
+}
+
+// issuerOf is the fingerprint that a signature names, else the key id.
+func issuerOf(s *packet.Signature) string {
+	switch {
 	case len(s.IssuerFingerprint) > 0:
-		return hex.EncodeToString(s.IssuerFingerprint)
+		return upperHex(s.IssuerFingerprint)
 	case s.IssuerKeyId != nil:
-		return fmt.Sprintf("%016x", *s.IssuerKeyId)
+		return fmt.Sprintf("%016X", *s.IssuerKeyId)
 	}
 	return ""
 }

@@ -53,7 +53,7 @@ func TestIssuerOfOpenPGP(t *testing.T) {
 	var want string
 	for line := range strings.Lines(run(t, dir, "", "gpg", "--batch", "--with-colons", "--list-keys")) {
 		if rest, ok := strings.CutPrefix(line, "fpr:::::::::"); ok && want == "" {
-			want = strings.ToLower(strings.TrimSuffix(rest, ":\n"))
+			want = strings.TrimSuffix(rest, ":\n")
 		}
 	}
 	if got := Issuer(OpenPGP, []byte(signature)); got != want || len(got) != 40 {

@@ -1,0 +1,130 @@
+package sign
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/ProtonMail/go-crypto/openpgp/s2k"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Order says what key to make.
+type Order struct {
+	Type       string // [OpenPGP] or [SSH]
+	Path       string // of the private key; the public one is beside it, with .pub
+	Name       string // whose it is
+	Email      string
+	Passphrase []byte // empty for none
+	Now        time.Time
+}
+
+// Generate makes an Ed25519 key and writes both halves, the private one so
+// that only its owner may read it. It never writes over a file: KeyExists
+// (VM312). Another fault is BadKey (VM308), when a file cannot be written.
+func Generate(o Order) (*Key, error) {
+	for _, path := range []string{o.Path, o.Path + ".pub"} {
+		if _, err := os.Lstat(path); err == nil {
+			return nil, fault.New(fault.KeyExists, "%s exists", path)
+		}
+	}
+	make := generateOpenPGP
+	if o.Type == SSH {
+		make = generateSSH
+	}
+	private, public, key, err := make(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+		return nil, badKey("its folder cannot be made").Because(errors.New(err.Error()))
+	}
+	if err := writeNew(o.Path, private, 0o600); err != nil {
+		return nil, err
+	}
+	if err := writeNew(o.Path+".pub", public, 0o644); err != nil {
+		_ = os.Remove(o.Path) // a key that nobody can give away is of no use
+		return nil, err
+	}
+	return key, nil
+}
+
+// writeNew writes a file that must not be there yet, whole and to the disk.
+func writeNew(path string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.KeyExists, "%s exists", path)
+	}
+	if err != nil {
+		return badKey("%s cannot be written", path).Because(errors.New(err.Error()))
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		_ = os.Remove(path)
+		return badKey("%s cannot be written", path).Because(errors.New(err.Error()))
+	}
+	return nil
+}
+
+func generateSSH(o Order) (private, public []byte, key *Key, err error) {
+	pub, priv, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, nil, badKey("it cannot be made").Because(err)
+	}
+	var block *pem.Block
+	if len(o.Passphrase) > 0 {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(priv, o.Email, o.Passphrase)
+	} else {
+		block, err = ssh.MarshalPrivateKey(priv, o.Email)
+	}
+	if err != nil {
+		return nil, nil, nil, badKey("it cannot be made").Because(err)
+	}
+	line, err := ssh.NewPublicKey(pub)
+	if err != nil {
+		return nil, nil, nil, badKey("it cannot be made").Because(err)
+	}
+	key, err = sshKey(line)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return pem.EncodeToMemory(block), []byte(key.text + " " + o.Email + "\n"), key, nil
+}
+
+func generateOpenPGP(o Order) (private, public []byte, key *Key, err error) {
+	config := &packet.Config{
+		Algorithm: packet.PubKeyAlgoEdDSA, // version 4, which gpg 2.2 reads
+		Curve:     packet.Curve25519,
+		Time:      func() time.Time { return o.Now },
+		S2KConfig: &s2k.Config{S2KMode: s2k.IteratedSaltedS2K, PassphraseIsHighEntropy: false},
+	}
+	entity, err := openpgp.NewEntity(o.Name, "", o.Email, config)
+	if err != nil {
+		return nil, nil, nil, badKey("it cannot be made").Because(plain(err))
+	}
+	entity.Subkeys = nil // it signs, and nothing is encrypted to it
+	if len(o.Passphrase) > 0 {
+		if err := entity.EncryptPrivateKeys(o.Passphrase, config); err != nil {
+			return nil, nil, nil, badKey("it cannot be locked").Because(plain(err))
+		}
+	}
+	var secret, open bytes.Buffer
+	if err := errors.Join(entity.SerializePrivateWithoutSigning(&secret, config), entity.Serialize(&open)); err != nil {
+		return nil, nil, nil, badKey("it cannot be made").Because(plain(err))
+	}
+	key, err = parseOpenPGPKey(open.Bytes())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return armored(secret.Bytes(), openpgp.PrivateKeyType), armored(open.Bytes(), openpgp.PublicKeyType), key, nil
+}

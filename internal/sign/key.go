@@ -1,0 +1,360 @@
+package sign
+
+import (
+	"bytes"
+	"crypto"
+	stdecdsa "crypto/ecdsa"
+	stded25519 "crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/ecdsa"
+	"github.com/ProtonMail/go-crypto/openpgp/ed25519"
+	"github.com/ProtonMail/go-crypto/openpgp/eddsa"
+	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Key is a verification key. It is safe for concurrent use.
+type Key struct {
+	kind        string
+	text        string
+	fingerprint string
+	owner       string
+
+	ssh ssh.PublicKey
+
+	entity *openpgp.Entity
+	mu     sync.Mutex // the entity remembers which of its own signatures hold
+}
+
+// ParseKey reads a key as covenants have it: for OpenPGP the base64 of one
+// binary transferable public key (RFC 9580 section 10.1), for SSH the type and
+// the base64 of an authorized_keys line. The fault is BadKey (VM308).
+func ParseKey(kind, text string) (*Key, error) {
+	switch kind {
+	case SSH:
+		return parseSSHKey(text)
+	case OpenPGP:
+		b, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err != nil {
+			return nil, badKey("it is not base64")
+		}
+		return parseOpenPGPKey(b)
+	}
+	return nil, badKey("%.20q is no type of key", kind)
+}
+
+func badKey(format string, args ...any) *fault.Error {
+	return fault.New(fault.BadKey, "a key cannot be used: "+format, args...)
+}
+
+// sshAlgorithms are the types of SSH keys that may sign. Certificates and DSA may not.
+var sshAlgorithms = []string{
+	ssh.KeyAlgoED25519, ssh.KeyAlgoRSA, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256,
+}
+
+// minRSA is the least number of bits of an RSA key (NIST SP 800-57 part 1, table 2).
+const minRSA = 2048
+
+func parseSSHKey(text string) (*Key, error) {
+	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(text))
+	if err != nil || len(options) > 0 || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, badKey("it is not one line with an SSH public key")
+	}
+	k, err := sshKey(public)
+	if err == nil {
+		k.owner = comment
+	}
+	return k, err
+}
+
+func sshKey(public ssh.PublicKey) (*Key, error) {
+	if !slices.Contains(sshAlgorithms, public.Type()) {
+		return nil, badKey("keys of type %s do not sign here", public.Type())
+	}
+	if bits := rsaBits(public); bits != 0 && bits < minRSA {
+		return nil, badKey("an RSA key of %d bits is too short", bits)
+	}
+	text := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(public)), "\n")
+	return &Key{kind: SSH, text: text, fingerprint: ssh.FingerprintSHA256(public), ssh: public}, nil
+}
+
+// rsaBits is the length of an RSA key, 0 for others.
+func rsaBits(public ssh.PublicKey) int {
+	var key struct {
+		Name string
+		E, N []byte
+	}
+	if public.Type() != ssh.KeyAlgoRSA || ssh.Unmarshal(public.Marshal(), &key) != nil {
+		return 0
+	}
+	return 8 * len(bytes.TrimLeft(key.N, "\x00"))
+}
+
+// maxKey is the most bytes of a transferable public key.
+const maxKey = 64 << 10
+
+func parseOpenPGPKey(b []byte) (*Key, error) {
+	if len(b) > maxKey {
+		return nil, badKey("it has more than %d bytes", maxKey)
+	}
+	entities, err := openpgp.ReadKeyRing(bytes.NewReader(b))
+	switch {
+	case err != nil:
+		return nil, badKey("it is not an OpenPGP public key").Because(plain(err))
+	case len(entities) != 1:
+		return nil, badKey("it holds %d OpenPGP keys, and should hold one", len(entities))
+	case entities[0].PrivateKey != nil:
+		return nil, badKey("it is a secret key")
+	}
+	e := entities[0]
+	k := &Key{kind: OpenPGP, text: base64.StdEncoding.EncodeToString(b), fingerprint: upperHex(e.PrimaryKey.Fingerprint), entity: e}
+	if _, id := e.PrimaryIdentity(time.Time{}, nil); id != nil {
+		k.owner = id.Name
+	}
+	return k, nil
+}
+
+func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
+
+// Type is [OpenPGP] or [SSH].
+func (k *Key) Type() string { return k.kind }
+
+// Text is the key as covenants have it: one spelling for one key.
+func (k *Key) Text() string { return k.text }
+
+// Fingerprint names the key, the primary one of an OpenPGP key: upper-case
+// hex, or SHA256: and base64 as ssh-keygen -l prints it.
+func (k *Key) Fingerprint() string { return k.fingerprint }
+
+// Export is the key as other programs read it: an armored block, or a line.
+func (k *Key) Export() []byte {
+	if k.kind == SSH {
+		return []byte(strings.TrimSpace(k.text+" "+k.owner) + "\n")
+	}
+	b, err := base64.StdEncoding.DecodeString(k.text)
+	if err != nil {
+		return nil // it was made out of bytes
+	}
+	return armored(b, openpgp.PublicKeyType)
+}
+
+// Owner is whom the key says it belongs to, a claim: its primary identity or its comment.
+func (k *Key) Owner() string { return k.owner }
+
+// Fingerprints are those of the key and its subkeys.
+func (k *Key) Fingerprints() []string {
+	all := []string{k.fingerprint}
+	if k.entity != nil {
+		for _, s := range k.entity.Subkeys {
+			all = append(all, upperHex(s.PublicKey.Fingerprint))
+		}
+	}
+	return all
+}
+
+// Materials tell whether two keys are one: a digest of the numbers of each
+// public key in it, in whatever form and with whatever expiry they stand.
+func (k *Key) Materials() [][sha256.Size]byte {
+	if k.kind == SSH {
+		return [][sha256.Size]byte{sshMaterial(k.ssh)}
+	}
+	all := [][sha256.Size]byte{openpgpMaterial(k.entity.PrimaryKey)}
+	for _, s := range k.entity.Subkeys {
+		all = append(all, openpgpMaterial(s.PublicKey))
+	}
+	return all
+}
+
+// sshMaterial is the digest of a key in the wire format of SSH (RFC 4253
+// section 6.6), to which those of OpenPGP are brought.
+func sshMaterial(public ssh.PublicKey) [sha256.Size]byte { return sha256.Sum256(public.Marshal()) }
+
+func openpgpMaterial(p *packet.PublicKey) [sha256.Size]byte {
+	if public, err := ssh.NewPublicKey(standardKey(p)); err == nil {
+		return sshMaterial(public)
+	}
+	return sha256.Sum256(p.Fingerprint)
+}
+
+// standardKey is an OpenPGP key in the form of the standard library, nil where
+// that has none.
+func standardKey(p *packet.PublicKey) crypto.PublicKey {
+	switch k := p.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return k
+	case *eddsa.PublicKey: // RFC 9580 section 9.2.1: a point with the prefix 0x40
+		if point, ok := bytes.CutPrefix(k.MarshalPoint(), []byte{0x40}); ok && len(point) == stded25519.PublicKeySize {
+			return stded25519.PublicKey(point)
+		}
+	case *ed25519.PublicKey:
+		return stded25519.PublicKey(k.Point)
+	case *ecdsa.PublicKey:
+		curves := map[int]elliptic.Curve{65: elliptic.P256(), 97: elliptic.P384(), 133: elliptic.P521()}
+		point := k.MarshalPoint()
+		if curve := curves[len(point)]; curve != nil {
+			if public, err := stdecdsa.ParseUncompressedPublicKey(curve, point); err == nil {
+				return public
+			}
+		}
+	}
+	return nil
+}
+
+// plain flattens an error of a library to its text.
+func plain(err error) error {
+	return fault.New(fault.BadKey, "%s", strings.TrimPrefix(err.Error(), "openpgp: "))
+}
+
+// ValidAt says whether a key, or the subkey of the fingerprint by, may sign at
+// a time. The faults are KeyExpired (VM304), also before its time, and
+// KeyRevoked (VM305), when the key itself says so. SSH keys have no times.
+func (k *Key) ValidAt(by string, at time.Time) error {
+	if k.kind == SSH {
+		return nil
+	}
+	public := k.publicKey(by)
+	if public == nil {
+		return fault.New(fault.UnknownSigner, "the key %s has no subkey %s", k.fingerprint, by)
+	}
+	if at.Unix() < public.CreationTime.Unix() {
+		return fault.New(fault.KeyExpired, "the key %s was made only on %s", by, date(public.CreationTime))
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok := k.entity.SigningKeyById(at, public.KeyId, strict); ok {
+		return nil
+	}
+	return k.unfit(by, public, at)
+}
+
+// validUntil is when a key expires by its own words, zero for never.
+func (k *Key) validUntil(by string, now time.Time) time.Time {
+	if k.kind == SSH {
+		return time.Time{}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var until time.Time
+	expires := func(p *packet.PublicKey, s *packet.Signature) {
+		if s == nil || s.KeyLifetimeSecs == nil || *s.KeyLifetimeSecs == 0 {
+			return
+		}
+		end := p.CreationTime.Add(time.Duration(*s.KeyLifetimeSecs) * time.Second)
+		if until.IsZero() || end.Before(until) {
+			until = end
+		}
+	}
+	primary, _ := k.entity.VerifyPrimaryKey(now, strict)
+	expires(k.entity.PrimaryKey, primary)
+	for _, s := range k.entity.Subkeys {
+		if upperHex(s.PublicKey.Fingerprint) == by {
+			binding, _ := s.Verify(now, strict)
+			expires(s.PublicKey, binding)
+		}
+	}
+	return until
+}
+
+// unfit says why a key may not sign at a time.
+func (k *Key) unfit(by string, public *packet.PublicKey, at time.Time) error {
+	_, err := k.entity.VerifyPrimaryKey(at, strict)
+	for _, s := range k.entity.Subkeys {
+		if err == nil && s.PublicKey == public {
+			_, err = s.Verify(at, strict)
+		}
+	}
+	switch {
+	case err == pgperrors.ErrKeyRevoked:
+		return fault.New(fault.KeyRevoked, "the key %s carries its own revocation", by)
+	case err == pgperrors.ErrKeyExpired:
+		return fault.New(fault.KeyExpired, "the key %s had expired by %s", by, date(at))
+	case err != nil:
+		return fault.New(fault.KeyExpired, "the key %s was not valid on %s", by, date(at)).Because(plain(err))
+	}
+	return fault.New(fault.WeakSignature, "the key %s is not one for signing, or too weak", by)
+}
+
+func date(t time.Time) string { return t.UTC().Format("2006-01-02") }
+
+// publicKey is the key or subkey of a fingerprint.
+func (k *Key) publicKey(fingerprint string) *packet.PublicKey {
+	if k.entity == nil {
+		return nil
+	}
+	if upperHex(k.entity.PrimaryKey.Fingerprint) == fingerprint {
+		return k.entity.PrimaryKey
+	}
+	for _, s := range k.entity.Subkeys {
+		if upperHex(s.PublicKey.Fingerprint) == fingerprint {
+			return s.PublicKey
+		}
+	}
+	return nil
+}
+
+// ReadKeys reads public keys as people have them: an OpenPGP key block,
+// armored or not, or lines of SSH public keys. The fault is BadKey (VM308).
+func ReadKeys(b []byte) ([]*Key, error) {
+	if len(b) > 16*maxKey {
+		return nil, badKey("there are more than %d bytes", 16*maxKey)
+	}
+	if binary, ok := dearmored(b, openpgp.PublicKeyType); ok {
+		return openpgpKeys(binary)
+	}
+	if len(b) > 0 && b[0]&0x80 != 0 {
+		return openpgpKeys(b)
+	}
+	var keys []*Key
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		k, err := parseSSHKey(line)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, badKey("there is neither an OpenPGP nor an SSH public key")
+	}
+	return keys, nil
+}
+
+func openpgpKeys(b []byte) ([]*Key, error) {
+	entities, err := openpgp.ReadKeyRing(bytes.NewReader(b))
+	if err != nil {
+		return nil, badKey("it is not an OpenPGP public key").Because(plain(err))
+	}
+	if len(entities) == 1 {
+		k, err := parseOpenPGPKey(b)
+		return []*Key{k}, err
+	}
+	var keys []*Key
+	for _, e := range entities {
+		var one bytes.Buffer
+		if err := e.Serialize(&one); err != nil {
+			return nil, badKey("it is not a whole OpenPGP public key").Because(plain(err))
+		}
+		k, err := parseOpenPGPKey(one.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}

@@ -1,0 +1,126 @@
+package sign
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// fileSigner reads a private key file and asks for its passphrase if it has one.
+func (s Settings) fileSigner() (Signer, error) {
+	path := s.expand(s.KeyFile)
+	b, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if binary, ok := dearmored(b, openpgp.PrivateKeyType); ok {
+		b = binary
+	}
+	if len(b) > 0 && b[0]&0x80 != 0 {
+		return s.openpgpFile(path, b)
+	}
+	private, err := ssh.ParsePrivateKey(b)
+	if locked := new(ssh.PassphraseMissingError); errors.As(err, &locked) {
+		passphrase, err := s.ask(path)
+		if err != nil {
+			return nil, err
+		}
+		if private, err = ssh.ParsePrivateKeyWithPassphrase(b, passphrase); err != nil {
+			return nil, wrongPassphrase(path)
+		}
+		return &sshFile{private}, nil
+	}
+	if err != nil {
+		return nil, badKey("%s is not a private key, OpenPGP or SSH", path)
+	}
+	return &sshFile{private}, nil
+}
+
+func readKeyFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, noKey("the key file %s is not there", path)
+	case err != nil:
+		return nil, badKey("%s cannot be read", path).Because(errors.New(err.Error()))
+	case !info.Mode().IsRegular() || info.Size() > maxKey:
+		return nil, badKey("%s is not a key file", path)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, badKey("others may read %s, as ssh would say too; see chmod 600", path)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, badKey("%s cannot be read", path).Because(errors.New(err.Error()))
+	}
+	return b, nil
+}
+
+func (s Settings) ask(path string) ([]byte, error) {
+	if s.Passphrase == nil {
+		return nil, fault.New(fault.WrongPassphrase, "the key file %s has a passphrase, and there is nobody to ask", path)
+	}
+	return s.Passphrase(path)
+}
+
+func wrongPassphrase(path string) error {
+	return fault.New(fault.WrongPassphrase, "the passphrase of %s is another", path)
+}
+
+// openpgpFile signs in process with an OpenPGP secret key.
+type openpgpFile struct {
+	entity *openpgp.Entity
+	now    func() time.Time
+}
+
+func (s Settings) openpgpFile(path string, b []byte) (Signer, error) {
+	entities, err := openpgp.ReadKeyRing(bytes.NewReader(b))
+	if err != nil || len(entities) != 1 || entities[0].PrivateKey == nil {
+		return nil, badKey("%s does not hold one OpenPGP secret key", path)
+	}
+	e := entities[0]
+	if e.PrivateKey.Encrypted {
+		passphrase, err := s.ask(path)
+		if err != nil {
+			return nil, err
+		}
+		if e.DecryptPrivateKeys(passphrase) != nil {
+			return nil, wrongPassphrase(path)
+		}
+	}
+	return &openpgpFile{e, s.Now}, nil
+}
+
+func (k *openpgpFile) config() *packet.Config {
+	return &packet.Config{MinRSABits: minRSA, Time: k.now}
+}
+
+// Sign makes a binary signature packet over a SHA-512 digest or better.
+func (k *openpgpFile) Sign(_ context.Context, message []byte) (Made, error) {
+	var b bytes.Buffer
+	if err := openpgp.DetachSign(&b, []*openpgp.Entity{k.entity}, bytes.NewReader(message), k.config()); err != nil {
+		return Made{}, fault.New(fault.SignFailed, "the key %s does not sign", upperHex(k.entity.PrimaryKey.Fingerprint)).Because(plain(err))
+	}
+	s, err := parseOpenPGP(b.Bytes())
+	if err != nil {
+		return Made{}, err
+	}
+	return Made{OpenPGP, b.Bytes(), issuerOf(s)}, nil
+}
+
+// Public is the public half, with its identities and subkeys.
+func (k *openpgpFile) Public(context.Context) (*Key, error) {
+	var b bytes.Buffer
+	if err := k.entity.Serialize(&b); err != nil {
+		return nil, badKey("it cannot be written").Because(plain(err))
+	}
+	return parseOpenPGPKey(b.Bytes())
+}

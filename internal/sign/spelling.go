@@ -1,0 +1,95 @@
+package sign
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+	"github.com/hiddeco/sshsig"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Detect tells of what kind a signature is, as a tool wrote it, and returns the
+// one spelling in which it is stored: the packet for OpenPGP, armored or not
+// before, and ssh-keygen's own armor for SSH. White space around armor is
+// passed over; anything else there is not. The fault is BadSpelling (VM310).
+func Detect(b []byte) (kind string, stored []byte, err error) {
+	if len(b) > 2*MaxSize {
+		return "", nil, fault.New(fault.BadSpelling, "a signature has more than %d bytes", MaxSize)
+	}
+	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("-----BEGIN SSH SIGNATURE-----")) {
+		stored, err = spellSSH(b)
+		return SSH, stored, err
+	}
+	if binary, ok := dearmored(b, openpgp.SignatureType); ok {
+		b = binary
+	}
+	if _, err := parseOpenPGP(b); err != nil {
+		return "", nil, err
+	}
+	return OpenPGP, b, nil
+}
+
+func spellSSH(b []byte) ([]byte, error) {
+	s, err := sshsig.Unarmor(bytes.TrimSpace(b))
+	if err != nil {
+		return nil, fault.New(fault.BadSpelling, "this is not an SSH signature").Because(fmt.Errorf("%v", err))
+	}
+	stored := armorSSHSIG(s.Marshal())
+	if !bytes.Equal(squeeze(stored), squeeze(b)) {
+		return nil, fault.New(fault.BadSpelling, "something stands around the SSH signature")
+	}
+	return stored, nil
+}
+
+// squeeze leaves white space out.
+func squeeze(b []byte) []byte { return bytes.Join(bytes.Fields(b), nil) }
+
+// sshColumns is how ssh-keygen breaks the lines of a signature (OpenSSH, PROTOCOL.sshsig).
+const sshColumns = 70
+
+// armorSSHSIG writes a signature as ssh-keygen -Y sign does.
+func armorSSHSIG(raw []byte) []byte {
+	var b bytes.Buffer
+	b.WriteString("-----BEGIN SSH SIGNATURE-----\n")
+	for text := base64.StdEncoding.EncodeToString(raw); text != ""; {
+		n := min(len(text), sshColumns)
+		b.WriteString(text[:n] + "\n")
+		text = text[n:]
+	}
+	b.WriteString("-----END SSH SIGNATURE-----\n")
+	return b.Bytes()
+}
+
+// dearmored is what lies in one armored block (RFC 9580 section 6.2) of a type.
+// It is false for everything else, also where other text stands around it.
+func dearmored(b []byte, kind string) ([]byte, bool) {
+	begin, end := []byte("-----BEGIN "+kind+"-----"), []byte("-----END "+kind+"-----")
+	b = bytes.TrimSpace(b)
+	if !bytes.HasPrefix(b, begin) || !bytes.HasSuffix(b, end) || bytes.Count(b, []byte("-----BEGIN ")) != 1 {
+		return nil, false
+	}
+	block, err := armor.Decode(bytes.NewReader(b))
+	if err != nil {
+		return nil, false
+	}
+	binary, err := io.ReadAll(block.Body)
+	return binary, err == nil
+}
+
+// Armor writes an OpenPGP signature or key for people, with the checksum that
+// gpg 2.2 wants (RFC 9580 section 6.1).
+func armored(b []byte, kind string) []byte {
+	var out bytes.Buffer
+	w, err := armor.EncodeWithChecksumOption(&out, kind, nil, true)
+	if err == nil {
+		_, _ = w.Write(b) // into memory
+		_ = w.Close()
+	}
+	out.WriteByte('\n')
+	return out.Bytes()
+}
