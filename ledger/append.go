@@ -25,18 +25,33 @@ type Change struct {
 type Addition struct {
 	Receipt  []byte // canonical
 	Evidence [][]byte
+	Proofs   []Proof
+	// Beside says that the receipt is in the ledger already, with its evidence, and
+	// that only proofs are added to it.
+	Beside bool
 }
 
-// Message is the message of a commit that appends one receipt: what was
-// recorded, and its id as a trailer.
-func Message(r *receipt.Receipt, id receipt.ID) string {
-	return "vaultmesh: record " + r.Title() + "\n\nVaultmesh-Receipt: " + id.String() + "\n"
+// Proof is a signature or time-stamp to lie beside a receipt. Whether it holds
+// is for others to judge.
+type Proof struct {
+	Type string // openpgp, ssh or rfc3161
+	Data []byte
+}
+
+// Name is the file's name, which follows from its bytes.
+func (p Proof) Name() string { return p.Type + "-" + receipt.Sum(p.Data).String() + knownFiles[p.Type] }
+
+// Message is the message of a commit that appends to one receipt: the verb,
+// such as record or sign, what it was about, and its id as a trailer.
+func Message(verb string, r *receipt.Receipt, id receipt.ID) string {
+	return "vaultmesh: " + verb + " " + r.Title() + "\n\nVaultmesh-Receipt: " + id.String() + "\n"
 }
 
 // Result says what [Update] did.
 type Result struct {
 	Head  gitrepo.OID // the ledger's head afterwards
 	Added int         // receipts that were not there before
+	Files int         // files that were not there before, those receipts among them
 }
 
 // The retries of [Update]. A lost race costs a few milliseconds and the
@@ -51,16 +66,19 @@ const (
 // change, writes the objects through to the disk, and moves the ref if nobody
 // has done so meanwhile; else it begins again, with build, from the new head.
 //
+// known is the ledger as somebody read it before, or nil: it is not read again
+// where nobody has moved the ref since.
+//
 // build gets nil when there is no ledger yet. It returns nil to append
 // nothing, or an error to give up.
 //
 // The faults are those of [Open] and build, BadTree (VM504) when the tree to
 // append to is malformed, LostRace (VM505) and RefLocked (VM503) after
 // retries, ReadOnly (VM507), DiskFull (VM508) and HookRefused (VM601).
-func Update(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l *Ledger) (*Change, error)) (Result, error) {
+func Update(ctx context.Context, repo *gitrepo.Repo, ref string, known *Ledger, build func(l *Ledger) (*Change, error)) (Result, error) {
 	defer repo.Queue(ctx)()
 	for races, locks := 0, 0; ; {
-		result, err := tryUpdate(ctx, repo, ref, build)
+		result, err := tryUpdate(ctx, repo, ref, known, build)
 		switch {
 		case fault.Has(err, fault.LostRace) && races < maxRaces:
 			races++
@@ -87,8 +105,8 @@ func pause(ctx context.Context, tries int) error {
 	}
 }
 
-func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l *Ledger) (*Change, error)) (Result, error) {
-	l, err := Open(ctx, repo, ref)
+func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, known *Ledger, build func(l *Ledger) (*Change, error)) (Result, error) {
+	l, err := reopen(ctx, repo, ref, known)
 	if err != nil && !fault.Has(err, fault.NoLedger) {
 		return Result{}, err
 	}
@@ -100,10 +118,11 @@ func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l
 	if err != nil || change == nil {
 		return Result{Head: head}, err
 	}
-	objects, added, err := assemble(ctx, repo, l, change)
-	if err != nil || added == 0 {
+	a, err := assemble(ctx, repo, l, change)
+	if err != nil || a.files == 0 {
 		return Result{Head: head}, err
 	}
+	objects := a.objects
 	if err := repo.ExpectUpdate(); err != nil {
 		return Result{}, err
 	}
@@ -114,40 +133,51 @@ func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, build func(l
 	if err := repo.UpdateRef(ctx, ref, commit, head); err != nil {
 		return Result{}, err
 	}
-	return Result{Head: commit, Added: added}, nil
+	return Result{Head: commit, Added: a.added, Files: a.files}, nil
+}
+
+// reopen is [Open], but for a ledger that is open and has not moved.
+func reopen(ctx context.Context, repo *gitrepo.Repo, ref string, known *Ledger) (*Ledger, error) {
+	if known != nil && known.Ref == ref {
+		head, err := repo.Ref(ctx, ref)
+		if err != nil || head == known.Head {
+			return known, err
+		}
+	}
+	return Open(ctx, repo, ref)
 }
 
 // assemble makes the objects that a change needs on top of l (nil for a new
-// ledger), the commit last, and counts the receipts that are new.
-func assemble(ctx context.Context, store gitrepo.Store, l *Ledger, change *Change) ([]gitrepo.Object, int, error) {
+// ledger), the commit last, and counts the receipts and files that are new.
+func assemble(ctx context.Context, store gitrepo.Store, l *Ledger, change *Change) (*assembly, error) {
 	a := &assembly{store: store}
 	root := new(folder)
 	commit := gitrepo.Commit{Author: change.Author, Committer: change.Committer, Message: change.Message}
 	var base gitrepo.OID
 	if l == nil {
 		if err := beginsLedger(change); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		root.put([]string{versionName}, a.blob([]byte(versionText)))
 	} else {
 		genesis, err := l.Genesis(ctx)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		a.ledger, base, commit.Parents = genesis.ID, l.tree, []gitrepo.OID{l.Head}
 	}
 	for _, add := range change.Additions {
 		if err := a.place(root, add); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 	}
 	tree, err := a.write(ctx, levelRoot, "", base, root)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	commit.Tree = tree
 	a.add(gitrepo.TypeCommit, commit.Encode())
-	return a.objects, a.added, nil
+	return a, nil
 }
 
 // beginsLedger says whether a change can be the first: one genesis, and
@@ -190,7 +220,8 @@ type assembly struct {
 	store   gitrepo.Store
 	ledger  receipt.ID // zero while it is begun
 	objects []gitrepo.Object
-	added   int
+	added   int // receipts
+	files   int
 }
 
 func (a *assembly) add(kind string, data []byte) gitrepo.OID {
@@ -208,11 +239,31 @@ func (a *assembly) place(root *folder, add Addition) error {
 		return err
 	}
 	path := strings.Split(folder, "/")
-	root.put(append(slices.Clone(path), receiptName), a.blob(add.Receipt))
-	for _, data := range add.Evidence {
-		root.put(append(slices.Clone(path), evidenceName(receipt.Sum(data))), a.blob(data))
+	for _, f := range add.files() {
+		root.put(append(slices.Clone(path), f.name), a.blob(f.data))
 	}
 	return nil
+}
+
+// named is a file of an addition.
+type named struct {
+	name string
+	data []byte
+}
+
+// files are what an addition puts into its folder.
+func (add Addition) files() []named {
+	var list []named
+	if !add.Beside {
+		list = append(list, named{receiptName, add.Receipt})
+	}
+	for _, data := range add.Evidence {
+		list = append(list, named{evidenceName(receipt.Sum(data)), data})
+	}
+	for _, p := range add.Proofs {
+		list = append(list, named{p.Name(), p.Data})
+	}
+	return list
 }
 
 // folder is where an addition to a ledger lies. It is checked as a reader
@@ -222,21 +273,30 @@ func (add Addition) folder(ledger receipt.ID) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if r.Future || r.Ledger != ledger {
+	genesis := add.Beside && r.Kind == receipt.KindGenesis && receipt.Sum(add.Receipt) == ledger
+	if r.Future || r.Ledger != ledger && !genesis {
 		return "", fault.New(fault.BadField, "the receipt is of a later version, or of another ledger")
 	}
 	stored, err := add.stored()
 	if err != nil {
 		return "", err
 	}
-	if wrong := compareEvidence(r.Evidence, stored); len(wrong) > 0 {
+	if wrong := compareEvidence(r.Evidence, stored); len(wrong) > 0 && !add.Beside {
 		return "", fault.New(fault.BadField, "the receipt %s", strings.Join(wrong, "; "))
 	}
 	return Path(receipt.Sum(add.Receipt), r.RecordedAt), nil
 }
 
-// stored are the sizes of the evidence, which has limits.
+// stored are the sizes of the evidence, which has limits, as proofs have.
 func (add Addition) stored() (map[receipt.Digest]int64, error) {
+	for _, p := range add.Proofs {
+		if _, known := knownFiles[p.Type]; !known || p.Type == "evidence" {
+			return nil, fault.New(fault.BadField, "%.20q is no type of proof", p.Type)
+		}
+		if len(p.Data) > MaxProof {
+			return nil, fault.New(fault.TooLarge, "a proof has %d bytes, over the limit of %d", len(p.Data), MaxProof)
+		}
+	}
 	stored := make(map[receipt.Digest]int64)
 	var total int64
 	for _, data := range add.Evidence {
@@ -248,8 +308,8 @@ func (add Addition) stored() (map[receipt.Digest]int64, error) {
 			return nil, fault.New(fault.TooLarge, "%d bytes of evidence are over the limit of %d a file", size, MaxEvidence)
 		}
 	}
-	if total > MaxFolderEvidence || len(stored) >= MaxFiles {
-		return nil, fault.New(fault.TooLarge, "%d files of evidence with %d bytes are over the limits of a receipt", len(stored), total)
+	if total > MaxFolderEvidence || len(stored)+len(add.Proofs) >= MaxFiles {
+		return nil, fault.New(fault.TooLarge, "%d files with %d bytes of evidence are over the limits of a receipt", len(stored)+len(add.Proofs), total)
 	}
 	return stored, nil
 }
@@ -273,8 +333,12 @@ func (a *assembly) write(ctx context.Context, level int, path string, base gitre
 		entries = append(entries, e)
 	}
 	for name, blob := range f.files {
-		if i, there := at[name]; there && entries[i].ID != blob {
+		i, there := at[name]
+		if there && entries[i].ID != blob {
 			return "", badTree(join(path, name), "is there with other content")
+		}
+		if !there {
+			a.files++
 		}
 		set(gitrepo.TreeEntry{Mode: gitrepo.ModeFile, Name: name, ID: blob})
 	}
@@ -290,7 +354,13 @@ func (a *assembly) write(ctx context.Context, level int, path string, base gitre
 		set(gitrepo.TreeEntry{Mode: gitrepo.ModeTree, Name: name, ID: tree})
 	}
 	if level == levelFolder && base == "" {
+		if _, whole := f.files[receiptName]; !whole {
+			return "", fault.New(fault.NoReceipt, "the receipt at %s is not in the ledger", path)
+		}
 		a.added++
+	}
+	if level == levelFolder && len(entries) > MaxFiles {
+		return "", fault.New(fault.TooLarge, "%s would have %d files, over the limit of %d", path, len(entries), MaxFiles)
 	}
 	slices.SortFunc(entries, gitrepo.CompareEntries)
 	return a.add(gitrepo.TypeTree, gitrepo.EncodeTree(entries)), nil

@@ -62,7 +62,7 @@ func TestUpdateWritesTheCommitItIsGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Message = Message(parsed, receipt.Sum(raw))
+	c.Message = Message("record", parsed, receipt.Sum(raw))
 	if _, err := b.update(c); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestUpdateGivesUpWhenBuildDoes(t *testing.T) {
 		head := b.head()
 		for _, fails := range []error{nil, enough} {
 			calls := 0
-			result, err := Update(context.Background(), b.repo, DefaultRef, func(l *Ledger) (*Change, error) {
+			result, err := Update(context.Background(), b.repo, DefaultRef, nil, func(l *Ledger) (*Change, error) {
 				calls++
 				if (l != nil) != there || l != nil && string(l.Head) != head {
 					t.Errorf("build was given %v", l)
@@ -299,7 +299,7 @@ func TestUpdateIsInterrupted(t *testing.T) {
 	b, g := begun(t, "sha1")
 	head := b.head()
 	ctx, cancel := context.WithCancel(context.Background())
-	_, err := Update(ctx, b.repo, DefaultRef, func(*Ledger) (*Change, error) {
+	_, err := Update(ctx, b.repo, DefaultRef, nil, func(*Ledger) (*Change, error) {
 		cancel()
 		return changeOf(release(t, g, began, "v1")), nil
 	})
@@ -314,10 +314,10 @@ func TestALostRaceBeginsAgain(t *testing.T) {
 	ours, theirs := release(t, g, began, "ours"), release(t, g, began, "theirs")
 	other := b.open()
 	calls := 0
-	result, err := Update(context.Background(), b.repo, DefaultRef, func(l *Ledger) (*Change, error) {
+	result, err := Update(context.Background(), b.repo, DefaultRef, nil, func(l *Ledger) (*Change, error) {
 		calls++
 		if calls == 1 {
-			if _, err := Update(context.Background(), other, DefaultRef, func(*Ledger) (*Change, error) { return changeOf(theirs), nil }); err != nil {
+			if _, err := Update(context.Background(), other, DefaultRef, nil, func(*Ledger) (*Change, error) { return changeOf(theirs), nil }); err != nil {
 				t.Error(err)
 			}
 		}
@@ -337,7 +337,7 @@ func TestALostRaceBeginsAgain(t *testing.T) {
 // writeAll appends n receipts, one a commit, with a repository of its own.
 func writeAll(repo *gitrepo.Repo, receipts [][]byte) error {
 	for _, raw := range receipts {
-		result, err := Update(context.Background(), repo, DefaultRef, func(*Ledger) (*Change, error) { return changeOf(raw), nil })
+		result, err := Update(context.Background(), repo, DefaultRef, nil, func(*Ledger) (*Change, error) { return changeOf(raw), nil })
 		if err != nil || result.Added != 1 {
 			return fmt.Errorf("added %d: %w", result.Added, err)
 		}

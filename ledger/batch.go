@@ -70,11 +70,8 @@ func (b *Batch) Add(add Addition, recordedAt receipt.Time) error {
 	}
 	folder := Path(receipt.Sum(add.Receipt), recordedAt)
 	b.Receipts++
-	if err := b.put(folder+"/"+receiptName, add.Receipt); err != nil {
-		return err
-	}
-	for _, data := range add.Evidence {
-		if err := b.put(folder+"/"+evidenceName(receipt.Sum(data)), data); err != nil {
+	for _, f := range add.files() {
+		if err := b.put(folder+"/"+f.name, f.data); err != nil {
 			return err
 		}
 	}

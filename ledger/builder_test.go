@@ -301,7 +301,7 @@ func changeOf(receipts ...[]byte) *Change {
 
 // update appends a change, whatever the ledger holds.
 func (b *builder) update(c *Change) (Result, error) {
-	return Update(context.Background(), b.repo, DefaultRef, func(*Ledger) (*Change, error) { return c, nil })
+	return Update(context.Background(), b.repo, DefaultRef, nil, func(*Ledger) (*Change, error) { return c, nil })
 }
 
 func (b *builder) mustUpdate(receipts ...[]byte) Result {

@@ -92,10 +92,10 @@ func appendReceipt(dir string, r *receipt.Receipt) receipt.ID {
 		log.Fatal(err)
 	}
 	who := "Ada <ada@example.com> 1795356300 +0100"
-	_, err = ledger.Update(ctx, repo, ledger.DefaultRef, func(*ledger.Ledger) (*ledger.Change, error) {
+	_, err = ledger.Update(ctx, repo, ledger.DefaultRef, nil, func(*ledger.Ledger) (*ledger.Change, error) {
 		return &ledger.Change{
 			Additions: []ledger.Addition{{Receipt: raw}},
-			Author:    who, Committer: who, Message: ledger.Message(r, receipt.Sum(raw)),
+			Author:    who, Committer: who, Message: ledger.Message("record", r, receipt.Sum(raw)),
 		}, nil
 	})
 	if err != nil {

@@ -60,17 +60,17 @@ func grown(f testing.TB) (*memory, gitrepo.OID, []gitrepo.OID) {
 		changeOf(release(f, begin, "2026-11-22T14:06:00Z", "v1"), release(f, begin, "2026-11-23T00:00:00Z", "v2")),
 		changeOf(release(f, begin, "2027-01-01T00:00:00Z", "v3")),
 	} {
-		objects, _, err := assemble(context.Background(), m, l, c)
+		a, err := assemble(context.Background(), m, l, c)
 		if err == nil {
-			err = m.Write(context.Background(), objects)
+			err = m.Write(context.Background(), a.objects)
 		}
 		if err == nil {
-			l, err = OpenCommit(context.Background(), m, DefaultRef, objects[len(objects)-1].ID)
+			l, err = OpenCommit(context.Background(), m, DefaultRef, a.objects[len(a.objects)-1].ID)
 		}
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, o := range objects {
+		for _, o := range a.objects {
 			order = append(order, o.ID)
 		}
 	}

@@ -58,7 +58,7 @@ func TestSpecificationExampleIsReal(t *testing.T) {
 		if strings.Contains(receipts[i], `"stored":true`) {
 			add.Evidence = [][]byte{[]byte(evidence)}
 		}
-		result, err := Update(ctx, repo, DefaultRef, func(*Ledger) (*Change, error) {
+		result, err := Update(ctx, repo, DefaultRef, nil, func(*Ledger) (*Change, error) {
 			return &Change{Additions: []Addition{add}, Author: c.Author, Committer: c.Committer, Message: c.Message}, nil
 		})
 		if err != nil {

@@ -40,7 +40,7 @@ type Problem struct {
 // Unknown tells whether the problem only keeps the step from being judged:
 // an object is not here, or a receipt is of a later version.
 func (p Problem) Unknown() bool {
-	return fault.Has(p.Err, fault.ObjectMissing) || fault.Has(p.Err, fault.Incomplete)
+	return fault.Has(p.Err, fault.ObjectMissing) || fault.Has(p.Err, fault.Incomplete) || fault.From(p.Err).Exit() == fault.ExitIncomplete
 }
 
 // stepOf is the step that reading an object fails in.

@@ -22,6 +22,9 @@ type Visitor struct {
 	// at what keeps receipts from being seen, because that must not read as
 	// never recorded, and passes over what is merely a stranger's.
 	Problem func(Problem) error
+	// Proofs says that the visitor will look at the signatures and tokens of every
+	// entry: they are read together then, which is much quicker.
+	Proofs bool
 }
 
 // Walk reads the whole ledger strictly. Of what it has read it keeps the ids of
@@ -321,13 +324,80 @@ func (w *walk) entries(ctx context.Context, folders []node, each func(*Entry) er
 		if err != nil {
 			return err
 		}
-		for _, e := range opened {
-			if err := each(e); err != nil {
-				return err
-			}
+		if err := w.visit(ctx, opened, each); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// maxTogether bounds how many proofs are held in memory at once, each of at most
+// [MaxProof] bytes.
+const maxTogether = 512
+
+// visit calls each for entries, with their proofs where those are wanted.
+func (w *walk) visit(ctx context.Context, opened []*Entry, each func(*Entry) error) error {
+	for len(opened) > 0 {
+		n := len(opened)
+		if w.v.Proofs {
+			n = w.few(opened)
+			if err := w.l.readProofs(ctx, opened[:n]); err != nil {
+				return err
+			}
+		}
+		for _, e := range opened[:n] {
+			if err := each(e); err != nil {
+				return err
+			}
+			e.proofs = nil
+		}
+		opened = opened[n:]
+	}
+	return nil
+}
+
+// few is how many of the entries have not too many files together, at least one.
+func (w *walk) few(entries []*Entry) int {
+	files := 0
+	for i, e := range entries {
+		files += len(e.Files)
+		if i > 0 && files > maxTogether {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// readProofs reads the signatures and tokens of entries in one go.
+func (l *Ledger) readProofs(ctx context.Context, entries []*Entry) error {
+	type place struct {
+		entry *Entry
+		file  File
+	}
+	var places []place
+	var ids []gitrepo.OID
+	for _, e := range entries {
+		e.proofs = make(map[string]proofRead)
+		for _, f := range e.Files[:min(len(e.Files), MaxFiles)] {
+			if f.Known() && f.Type != "receipt" && f.Type != "evidence" {
+				places, ids = append(places, place{e, f}), append(ids, f.Object)
+			}
+		}
+	}
+	return l.store.ReadMany(ctx, ids, MaxProof, func(i int, o gitrepo.Object, err error) error {
+		f := places[i].file
+		if err == nil && o.Type != gitrepo.TypeBlob {
+			err = badTree(f.Name, "is a %s, not a file", o.Type)
+		}
+		if err == nil {
+			err = misnamed(f, receipt.Sum(o.Data))
+		}
+		if err != nil && !aboutObject(err) {
+			return err
+		}
+		places[i].entry.proofs[f.Name] = proofRead{o.Data, err}
+		return nil
+	})
 }
 
 // distinct leaves out folders that are equal to one before: the name follows

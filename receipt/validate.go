@@ -199,6 +199,9 @@ func ValidName(s string) bool {
 	return len(c.findings) == 0
 }
 
+// ValidPrincipal tells whether s can be the name of a principal.
+func ValidPrincipal(s string) bool { return ValidName(s) && len(s) <= maxVersion }
+
 // identifier checks a component or a version.
 func (c *checker) identifier(field, s string, limit int) {
 	if s == "" {

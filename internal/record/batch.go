@@ -82,8 +82,11 @@ func Batch(ctx context.Context, p Place, in io.Reader, dry bool) (*BatchOutcome,
 	said := make(map[string]bool)
 	err = eachLine(ctx, in, func(n int, text []byte) error {
 		d, err := batched(ctx, p, l, ask, text)
+		if err == nil && !dry {
+			err = d.sign(ctx, p.Signer)
+		}
 		if err == nil {
-			err = b.Add(ledger.Addition{Receipt: d.bytes, Evidence: d.stored}, d.receipt.RecordedAt)
+			err = b.Add(ledger.Addition{Receipt: d.bytes, Evidence: d.stored, Proofs: proofs(d.signed)}, d.receipt.RecordedAt)
 		}
 		if err != nil {
 			return atLine(n, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -19,6 +20,7 @@ type draft struct {
 	author  gitrepo.Identity
 	stored  [][]byte // evidence to lie beside it
 	bytes   []byte   // canonical, once bound to a ledger
+	signed  []sign.Made
 	remarks []string
 }
 

@@ -6,11 +6,13 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -41,9 +43,10 @@ type Place struct {
 	Repo    *gitrepo.Repo
 	Ref     string
 	Now     time.Time
-	Partial bool       // the clone lacks objects that its remote has
-	Ledger  receipt.ID // the genesis that the ledger must have; zero when nobody said
-	Working func()     // called now and then during what may take long
+	Partial bool        // the clone lacks objects that its remote has
+	Ledger  receipt.ID  // the genesis that the ledger must have; zero when nobody said
+	Working func()      // called now and then during what may take long
+	Signer  sign.Signer // nil leaves receipts unsigned
 
 	commits map[string]resolved // revisions that were looked up, where many are
 }
@@ -55,40 +58,80 @@ type Outcome struct {
 	Head    gitrepo.OID // the ledger's head that holds it
 	Exists  bool        // it was there before
 	Bytes   []byte      // the receipt
+	Signed  []sign.Made // the signatures that were made over it
 	Remarks []string    // what the recorder should know
 }
 
-// Record builds a receipt and appends it to the ledger.
+// Record builds a receipt, signs it, and appends both to the ledger in one step.
+// It is signed before the ledger is held for writing: a person may be asked for
+// a passphrase meanwhile.
 func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 	ask := consult(ctx, p, q)
 	d, err := prepare(ctx, p, q, ask)
 	if err != nil {
 		return nil, err
 	}
+	l, err := ledger.Open(ctx, p.Repo, p.Ref)
+	if err != nil {
+		return nil, err
+	}
+	out, err := d.settle(ctx, p, l, q)
+	if err != nil {
+		return nil, err
+	}
+	if out.Exists {
+		out.Head = l.Head
+		return out, nil
+	}
+	if err := d.sign(ctx, p.Signer); err != nil {
+		return nil, err
+	}
 	committer, err := ask.committer()
 	if err != nil {
 		return nil, err
 	}
-	var out *Outcome
-	result, err := ledger.Update(ctx, p.Repo, p.Ref, func(l *ledger.Ledger) (*ledger.Change, error) {
+	signed := d.bytes
+	result, err := ledger.Update(ctx, p.Repo, p.Ref, l, func(l *ledger.Ledger) (*ledger.Change, error) {
 		if l == nil {
 			return nil, fault.New(fault.NoLedger, "this repository has no ledger at %s", p.Ref)
 		}
 		if out, err = d.settle(ctx, p, l, q); err != nil || out.Exists {
 			return nil, err
 		}
+		if !bytes.Equal(d.bytes, signed) { // by other receipts that came meanwhile
+			return nil, fault.New(fault.LostRace, "what a link means has changed while the receipt was signed")
+		}
 		return &ledger.Change{
-			Additions: []ledger.Addition{{Receipt: d.bytes, Evidence: d.stored}},
+			Additions: []ledger.Addition{{Receipt: d.bytes, Evidence: d.stored, Proofs: proofs(d.signed)}},
 			Author:    d.author.Line(),
 			Committer: committer.Line(),
-			Message:   ledger.Message(d.receipt, out.ID),
+			Message:   ledger.Message("record", d.receipt, out.ID),
 		}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	out.Head, out.Exists = result.Head, result.Added == 0
+	out.Head, out.Exists, out.Signed = result.Head, result.Added == 0, d.signed
 	return out, nil
+}
+
+// sign signs the receipt, if anybody does.
+func (d *draft) sign(ctx context.Context, signer sign.Signer) error {
+	if signer == nil {
+		return nil
+	}
+	made, err := signer.Sign(ctx, d.bytes)
+	d.signed = []sign.Made{made}
+	return err
+}
+
+// proofs are signatures as they lie in a ledger.
+func proofs(made []sign.Made) []ledger.Proof {
+	var list []ledger.Proof
+	for _, m := range made {
+		list = append(list, ledger.Proof{Type: m.Type, Data: m.Bytes})
+	}
+	return list
 }
 
 // Preview builds a receipt as [Record] would, and writes nothing. The head of

@@ -16,6 +16,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -31,6 +32,8 @@ type Request struct {
 	Remote   string    // the remote whose ledger to take; "" is any that has one
 	Offline  bool      // ask no remote
 	Progress func()    // called for each receipt of a remote's ledger that is judged
+	// Signer is the key that a new ledger trusts first. Without one it trusts nobody.
+	Signer func(context.Context) (sign.Signer, error)
 }
 
 // The ways in which a repository came by its ledger.
@@ -174,7 +177,7 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 		return nil, err
 	}
 	l.Pin(q.Config.Ledger)
-	report, err := verify.Opened(ctx, q.Repo, l, q.Progress)
+	report, err := verify.Ledger(ctx, q.Repo, l, nil, q.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -211,19 +214,19 @@ func (q Request) begin(ctx context.Context) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	genesis, err := q.genesis(author)
+	genesis, proofs, err := q.genesis(ctx, author)
 	if err != nil {
 		return nil, err
 	}
-	result, err := ledger.Update(ctx, q.Repo, q.Config.Ref, func(l *ledger.Ledger) (*ledger.Change, error) {
+	result, err := ledger.Update(ctx, q.Repo, q.Config.Ref, nil, func(l *ledger.Ledger) (*ledger.Change, error) {
 		if l != nil {
 			return nil, nil
 		}
 		return &ledger.Change{
-			Additions: []ledger.Addition{{Receipt: genesis}},
+			Additions: []ledger.Addition{{Receipt: genesis, Proofs: proofs}},
 			Author:    author.Line(),
 			Committer: committer.Line(),
-			Message:   ledger.Message(&receipt.Receipt{Kind: receipt.KindGenesis}, receipt.Sum(genesis)),
+			Message:   ledger.Message("record", &receipt.Receipt{Kind: receipt.KindGenesis}, receipt.Sum(genesis)),
 		}, nil
 	})
 	if err != nil {
@@ -241,14 +244,16 @@ func (q Request) begin(ctx context.Context) (*Outcome, error) {
 	return outcome(ctx, l, status, "")
 }
 
-func (q Request) genesis(author gitrepo.Identity) ([]byte, error) {
+// genesis makes the first receipt, with the covenant that names its signer, and
+// signs it.
+func (q Request) genesis(ctx context.Context, author gitrepo.Identity) ([]byte, []ledger.Proof, error) {
 	nonce := make([]byte, 16)
 	rand.Read(nonce)
 	name := q.Name
 	if name == "" {
 		name = repositoryName(q.Repo.CommonDir)
 		if !receipt.ValidName(name) {
-			return nil, unfit("the folder's name %.80q", name)
+			return nil, nil, unfit("the folder's name %.80q", name)
 		}
 	}
 	r := &receipt.Receipt{
@@ -257,7 +262,55 @@ func (q Request) genesis(author gitrepo.Identity) ([]byte, error) {
 		Recorder:   receipt.Person{Name: author.Name, Email: author.Email},
 		Genesis:    &receipt.Genesis{Name: name, Nonce: hex.EncodeToString(nonce)},
 	}
-	return r.Encode()
+	signer, err := q.signer(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if signer == nil {
+		b, err := r.Encode()
+		return b, nil, err
+	}
+	key, err := signer.Public(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Genesis.Covenant = firstCovenant(author, key)
+	b, err := r.Encode()
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := signer.Sign(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := sign.Verify(made.Type, made.Bytes, b, sign.Ring{key}); err != nil {
+		return nil, nil, fault.New(fault.SignFailed, "the key that signs is not the one that is named, %s", key.Fingerprint()).Because(err)
+	}
+	return b, []ledger.Proof{{Type: made.Type, Data: made.Bytes}}, nil
+}
+
+func (q Request) signer(ctx context.Context) (sign.Signer, error) {
+	if q.Signer == nil {
+		return nil, nil
+	}
+	return q.Signer(ctx)
+}
+
+// firstCovenant is version 1: whoever begins the ledger may sign everything.
+func firstCovenant(author gitrepo.Identity, key *sign.Key) *receipt.Covenant {
+	name := author.Name
+	if !receipt.ValidPrincipal(name) {
+		name = "operator"
+	}
+	return &receipt.Covenant{
+		Version:     1,
+		Principals:  []receipt.Principal{{Name: name, Groups: []string{"operators"}, Keys: []receipt.PublicKey{{Type: key.Type(), Key: key.Text()}}}},
+		Thresholds:  []receipt.Threshold{{Kinds: []receipt.Kind{}, Components: []string{}, Signers: []receipt.Quorum{{Count: 1}}}},
+		TSAs:        []receipt.Authority{},
+		Revocations: []receipt.Revocation{},
+		Rules:       []receipt.Rule{},
+		Federation:  receipt.Federation{Accept: "signed"},
+	}
 }
 
 // repositoryName is the folder that holds a repository, without .git.
