@@ -55,12 +55,12 @@ func (a *Artifact) add(e *ledger.Entry, name string, digest receipt.Digest) {
 	}
 }
 
-// Holding are those of entries that are valid by themselves. One that is no
-// good says nothing about an artifact, for or against.
+// Holding are those of entries that hold by themselves, whoever signed them. One
+// that is no good says nothing about an artifact, for or against.
 func Holding(ctx context.Context, l *ledger.Ledger, entries []*ledger.Entry) ([]*ledger.Entry, error) {
 	var valid []*ledger.Entry
 	for _, e := range entries {
-		report, err := Receipts(ctx, l, []*ledger.Entry{e})
+		report, err := Receipts(ctx, nil, l, []*ledger.Entry{e}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -69,4 +69,19 @@ func Holding(ctx context.Context, l *ledger.Ledger, entries []*ledger.Entry) ([]
 		}
 	}
 	return valid, nil
+}
+
+// Trusted are those of the entries that a report found trusted.
+func (r *Report) Trusted(entries []*ledger.Entry) []*ledger.Entry {
+	trusted := make(map[receipt.ID]bool)
+	for _, f := range r.Findings {
+		trusted[f.ID] = f.Trusted()
+	}
+	var list []*ledger.Entry
+	for _, e := range entries {
+		if trusted[e.ID] {
+			list = append(list, e)
+		}
+	}
+	return list
 }

@@ -140,7 +140,7 @@ func TestHostileTrees(t *testing.T) {
 			t.Errorf("%s: the ledger is %s, and what fails is %q", what, r.Verdict, failedSteps(r))
 		}
 		planted, _ := head(t, repo)
-		_, err := ledger.Update(ctx, repo, ledger.DefaultRef, func(*ledger.Ledger) (*ledger.Change, error) {
+		_, err := ledger.Update(ctx, repo, ledger.DefaultRef, nil, func(*ledger.Ledger) (*ledger.Change, error) {
 			b, err := (&receipt.Receipt{Kind: receipt.KindRelease, Ledger: genesis.ID, RecordedAt: 1795356301, Recorder: receipt.Person{Name: "Ada"}, Component: "later", Version: "v1"}).Encode()
 			return &ledger.Change{Additions: []ledger.Addition{{Receipt: b}}, Author: ident, Committer: ident, Message: "x\n"}, err
 		})

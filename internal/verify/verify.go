@@ -12,6 +12,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -51,40 +52,34 @@ type Report struct {
 	Steps    []Step
 	Problems []ledger.Problem // at most [maxProblems] a step
 	Receipts int              // how many were looked at
+
+	Chain     *trust.Chain // the covenants by which it was judged, nil where it was not
+	Findings  []Finding    // of single receipts, and of those of a ledger that are not trusted; at most [maxFindings]
+	Untrusted int          // how many receipts are not trusted
 }
 
 // maxProblems bounds what is kept of one step's problems; all are counted.
 const maxProblems = 100
 
-// Ledger judges everything that a ref holds: each entry, each file, and the
-// history back to genesis, which must be the pinned one unless that is zero. A
-// head, where it is not "", is judged instead of the one that the ref names.
-// progress is called for each receipt. The error is NoLedger (VM501), Interrupted
-// (VM902) or one of git's; what is wrong with the ledger is in the report.
-func Ledger(ctx context.Context, repo *gitrepo.Repo, ref string, head gitrepo.OID, pinned receipt.ID, progress func()) (*Report, error) {
-	open := func() (*ledger.Ledger, error) { return ledger.Open(ctx, repo, ref) }
-	if head != "" {
-		open = func() (*ledger.Ledger, error) { return ledger.OpenCommit(ctx, repo, ref, head) }
+// Unopened is the report about a ref that names no ledger, where err says so. It
+// is nil for other errors, such as that there is no ref or that nobody could look.
+func Unopened(ref string, err error) *Report {
+	if !fault.Has(err, fault.BadLedgerRef) && !ledger.Unreadable(err) {
+		return nil
 	}
-	l, err := open()
-	switch {
-	case fault.Has(err, fault.BadLedgerRef), ledger.Unreadable(err):
-		t := newTally()
-		t.problem(ledger.Problem{Step: ledger.StepHead, Path: ref, Err: err})
-		return t.report("", ledger.Steps()[1:]...), nil
-	case err != nil:
-		return nil, err
-	}
-	l.Pin(pinned)
-	return Opened(ctx, repo, l, progress)
+	t := newTally()
+	t.problem(ledger.Problem{Step: ledger.StepHead, Path: ref, Err: err})
+	return t.report("", Steps()[1:]...)
 }
 
-// Opened is [Ledger] for a ledger that is open: what is judged is what the
-// caller holds, wherever the ref goes meanwhile.
-func Opened(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, progress func()) (*Report, error) {
-	t := newTally()
-	t.checked(ledger.StepHead)
-	if err := t.entries(ctx, l, progress); err != nil {
+// Ledger judges everything that a ledger holds: each entry, each file, the
+// signatures, and the history back to genesis. Without terms only its form is
+// judged, and no signature. progress is called for each receipt. The error is
+// Interrupted (VM902) or one of git's; what is wrong with the ledger is in the
+// report.
+func Ledger(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, terms *Terms, progress func()) (*Report, error) {
+	t, err := everything(ctx, l, terms, progress)
+	if err != nil {
 		return nil, err
 	}
 	if err := t.history(ctx, store, l); err != nil {
@@ -93,9 +88,35 @@ func Opened(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, progress
 	return t.report("commit " + l.Head.Short()), nil
 }
 
-// Receipts judges single entries of a ledger. The ledger's history is not
-// looked at.
-func Receipts(ctx context.Context, l *ledger.Ledger, entries []*ledger.Entry) (*Report, error) {
+// everything judges all entries. By which covenants, is known only when all were
+// seen: those that were known before are taken first, and if there turn out to be
+// others, all is judged again by them.
+func everything(ctx context.Context, l *ledger.Ledger, terms *Terms, progress func()) (*tally, error) {
+	known := new(rolls)
+	if terms != nil {
+		if kept := loadRolls(ctx, l, terms.Cache); kept != nil {
+			known = &kept.rolls
+		}
+	}
+	for {
+		t := newTally()
+		t.checked(ledger.StepHead)
+		found, err := t.entries(ctx, l, terms, known, progress)
+		if err != nil {
+			return nil, err
+		}
+		if terms == nil || found.equal(known) {
+			if terms != nil && len(t.unknown) == 0 {
+				saveRolls(l, terms.Cache, found)
+			}
+			return t, nil
+		}
+		known = found
+	}
+}
+
+// Receipts judges single entries of a ledger, and its history only in full.
+func Receipts(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, entries []*ledger.Entry, terms *Terms) (*Report, error) {
 	t := newTally()
 	t.checked(ledger.StepHead)
 	genesis, err := l.Genesis(ctx)
@@ -105,12 +126,50 @@ func Receipts(ctx context.Context, l *ledger.Ledger, entries []*ledger.Entry) (*
 	if err != nil {
 		t.problem(ledger.Problem{Step: ledger.StepLedger, Path: l.Ref, Err: err})
 	}
+	if err := t.summon(ctx, l, genesis, terms); err != nil {
+		return nil, err
+	}
 	for _, e := range entries {
 		if err := t.entry(ctx, l, genesis, e); err != nil {
 			return nil, err
 		}
 	}
+	if terms != nil && terms.Full {
+		if err := t.history(ctx, store, l); err != nil {
+			return nil, err
+		}
+	}
 	return t.report("commit " + l.Head.Short()), nil
+}
+
+// summon brings in who judges the signatures of single entries.
+func (t *tally) summon(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, terms *Terms) error {
+	if terms == nil {
+		return nil
+	}
+	known, err := recall(ctx, l, terms.Cache)
+	if ledger.Unreadable(err) {
+		t.problem(ledger.Problem{Step: StepCovenant, Path: l.Ref, Err: err})
+		known, err = new(rolls), nil
+	}
+	if err != nil {
+		return err
+	}
+	t.single = true
+	return t.preside(ctx, l, genesis, known, terms)
+}
+
+// preside judges the ledger's anchor and covenants, by which its receipts are
+// judged then.
+func (t *tally) preside(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, known *rolls, terms *Terms) error {
+	c, err := convene(ctx, l, genesis, known, terms)
+	if err != nil {
+		return err
+	}
+	t.court = c
+	c.anchored(t, l, genesis)
+	c.covenanted(t, l)
+	return nil
 }
 
 // tally counts, step by step, what was judged and what was found wrong.
@@ -121,6 +180,18 @@ type tally struct {
 	kept     map[ledger.Step][]ledger.Problem
 	receipts int
 	strange  int // files of types that this version does not know
+
+	court     *court // nil where signatures are not judged
+	single    bool   // it is about single entries: each must be trusted
+	findings  []Finding
+	untrusted int
+}
+
+// Finding is what the signatures of an entry come to.
+type Finding struct {
+	ID   receipt.ID
+	Path string
+	trust.Finding
 }
 
 func newTally() *tally {
@@ -144,8 +215,9 @@ func (t *tally) problem(p ledger.Problem) {
 	}
 }
 
-// entries judges every entry of a ledger, and what is no entry but there.
-func (t *tally) entries(ctx context.Context, l *ledger.Ledger, progress func()) error {
+// entries judges every entry of a ledger, and what is no entry but there. It
+// returns what others are to be judged by.
+func (t *tally) entries(ctx context.Context, l *ledger.Ledger, terms *Terms, known *rolls, progress func()) (*rolls, error) {
 	t.checked(ledger.StepLayout, ledger.StepLimits)
 	genesis, err := l.Genesis(ctx)
 	switch {
@@ -154,18 +226,27 @@ func (t *tally) entries(ctx context.Context, l *ledger.Ledger, progress func()) 
 	case ledger.Unreadable(err):
 		t.unknown[ledger.StepLedger]++ // the walk below meets the object and reports it
 	case err != nil:
-		return err
+		return nil, err
 	}
-	return l.Walk(ctx, ledger.Visitor{
+	if terms != nil {
+		if err := t.preside(ctx, l, genesis, known, terms); err != nil {
+			return nil, err
+		}
+	}
+	found := new(rolls)
+	err = l.Walk(ctx, ledger.Visitor{
 		Entry: func(e *ledger.Entry) error {
 			progress()
+			found.add(e)
 			return t.entry(ctx, l, genesis, e)
 		},
 		Problem: func(p ledger.Problem) error {
 			t.problem(p)
 			return nil
 		},
+		Proofs: true,
 	})
+	return found, err
 }
 
 // entry judges one entry. A step that an earlier fault keeps from being
@@ -198,8 +279,53 @@ func (t *tally) entry(ctx context.Context, l *ledger.Ledger, genesis, e *ledger.
 	if len(e.Files) > 1 || e.Receipt != nil && len(e.Receipt.Evidence) > 0 {
 		t.checked(ledger.StepFiles)
 	}
-	return err
+	if err != nil || t.court == nil || e.Receipt == nil || e.Receipt.Future {
+		return err
+	}
+	return t.signatures(ctx, l, e)
 }
+
+// signatures judges who has signed an entry. In a whole ledger a receipt that is
+// not trusted is counted, and says nothing about the others.
+func (t *tally) signatures(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) error {
+	found, err := t.court.judge(ctx, l, e)
+	if err != nil {
+		return err
+	}
+	broken, malformed := found.Broken()
+	if len(found.Signatures) > 0 {
+		t.checked(StepSignatures)
+	}
+	if len(found.Tokens) > 0 {
+		t.checked(StepTimestamps)
+	}
+	t.checked(StepSigners)
+	if !found.Trusted() {
+		t.untrusted++
+	}
+	if len(t.findings) < maxFindings && (t.single || !found.Trusted()) {
+		t.findings = append(t.findings, Finding{e.ID, e.Path, found})
+	}
+	if !t.single && !t.court.terms.Strict {
+		return nil
+	}
+	report := func(step ledger.Step, errs ...error) {
+		for _, err := range errs {
+			t.problem(ledger.Problem{Step: step, Path: e.Path, Err: fault.From(err).With("receipt", e.ID.Short())})
+		}
+	}
+	report(StepSignatures, broken...)
+	report(StepTimestamps, malformed...)
+	if found.Err != nil && (len(broken) == 0 || !fault.Has(found.Err, fault.From(broken[0]).Code)) {
+		report(StepSigners, found.Err)
+	} else if found.Err != nil {
+		t.wrong[StepSigners]++ // for the reason that the step before gives
+	}
+	return nil
+}
+
+// maxFindings bounds how many are kept of a whole ledger.
+const maxFindings = 1000
 
 // fields counts the fields of a receipt as judged, or as of a later version.
 func (t *tally) fields(e *ledger.Entry) {
@@ -216,9 +342,12 @@ func (t *tally) report(head string, unjudged ...ledger.Step) *Report {
 	for _, s := range unjudged {
 		t.unknown[s]++
 	}
-	r := &Report{Verdict: Valid, Receipts: t.receipts}
-	for _, s := range ledger.Steps() {
-		step := Step{N: int(s), Name: s.String(), Status: t.status(s), Detail: t.detail(s)}
+	r := &Report{Verdict: Valid, Receipts: t.receipts, Findings: t.findings, Untrusted: t.untrusted}
+	if t.court != nil {
+		r.Chain = t.court.chain
+	}
+	for _, s := range Steps() {
+		step := Step{N: int(s), Name: NameOf(s), Status: t.status(s), Detail: t.detail(s)}
 		if s == ledger.StepHead && step.Status == Passed {
 			step.Detail = head
 		}
@@ -258,6 +387,8 @@ func (t *tally) detail(s ledger.Step) string {
 		return fmt.Sprintf("%d problems", n)
 	case s == ledger.StepFiles && t.strange > 0:
 		return fmt.Sprintf("%d of a type that this version does not know, checked by name and hash", t.strange)
+	case t.court != nil && t.status(s) == Passed:
+		return t.court.detail(t, s)
 	}
 	return ""
 }

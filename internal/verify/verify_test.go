@@ -43,7 +43,7 @@ func newLedger(t *testing.T, n int) *gitrepo.Repo {
 func appendReceipt(t *testing.T, repo *gitrepo.Repo, r *receipt.Receipt) {
 	t.Helper()
 	ctx := context.Background()
-	_, err := ledger.Update(ctx, repo, ledger.DefaultRef, func(l *ledger.Ledger) (*ledger.Change, error) {
+	_, err := ledger.Update(ctx, repo, ledger.DefaultRef, nil, func(l *ledger.Ledger) (*ledger.Change, error) {
 		if l != nil {
 			g, err := l.Genesis(ctx)
 			if err != nil {
@@ -59,9 +59,22 @@ func appendReceipt(t *testing.T, repo *gitrepo.Repo, r *receipt.Receipt) {
 	}
 }
 
+func judgePinned(repo *gitrepo.Repo, ref string, pin receipt.ID) (*Report, error) {
+	ctx := context.Background()
+	l, err := ledger.Open(ctx, repo, ref)
+	if r := Unopened(ref, err); r != nil {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.Pin(pin)
+	return Ledger(ctx, repo, l, nil, func() {})
+}
+
 func judge(t *testing.T, repo *gitrepo.Repo) *Report {
 	t.Helper()
-	r, err := Ledger(context.Background(), repo, ledger.DefaultRef, "", receipt.ID{}, func() {})
+	r, err := judgePinned(repo, ledger.DefaultRef, receipt.ID{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +121,7 @@ func failedSteps(r *Report) string {
 
 func TestHonestLedgerIsValid(t *testing.T) {
 	r := judge(t, newLedger(t, 3))
-	if r.Verdict != Valid || r.Receipts != 4 || len(r.Steps) != len(ledger.Steps()) || len(r.Problems) != 0 {
+	if r.Verdict != Valid || r.Receipts != 4 || len(r.Steps) != len(Steps()) || len(r.Problems) != 0 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -238,7 +251,7 @@ func TestPinnedGenesis(t *testing.T) {
 		pin    receipt.ID
 		failed string
 	}{{g.ID, ""}, {receipt.Sum(nil), "ledger"}} {
-		r, err := Ledger(ctx, repo, ledger.DefaultRef, "", c.pin, func() {})
+		r, err := judgePinned(repo, ledger.DefaultRef, c.pin)
 		if err != nil || failedSteps(r) != c.failed {
 			t.Errorf("pinned %s: failed %q, %v", c.pin.Short(), failedSteps(r), err)
 		}
@@ -272,7 +285,7 @@ func TestReceiptsAreJudgedAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Receipts(ctx, l, []*ledger.Entry{g})
+	r, err := Receipts(ctx, repo, l, []*ledger.Entry{g}, nil)
 	if err != nil || r.Verdict != Valid || r.Receipts != 1 || r.Steps[9].Status != NotApplicable {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -280,7 +293,7 @@ func TestReceiptsAreJudgedAlone(t *testing.T) {
 
 func TestNoLedgerIsAnErrorNotAVerdict(t *testing.T) {
 	repo := newLedger(t, 0)
-	if _, err := Ledger(context.Background(), repo, "refs/vaultmesh/other", "", receipt.ID{}, func() {}); !fault.Has(err, fault.NoLedger) {
+	if _, err := judgePinned(repo, "refs/vaultmesh/other", receipt.ID{}); !fault.Has(err, fault.NoLedger) {
 		t.Errorf("got %v", err)
 	}
 }

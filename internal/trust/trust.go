@@ -1,0 +1,108 @@
+// Package trust says who may sign what: it reads the covenants of a ledger as a
+// chain, and judges the signatures of receipts by it.
+//
+// What it is not for: finding receipts, or git. It takes data and returns data;
+// the rules are those of docs/spec/covenant.md and docs/spec/signature.md.
+package trust
+
+import (
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Folder is a receipt with what lies beside it to support it.
+type Folder struct {
+	ID         receipt.ID
+	Receipt    *receipt.Receipt
+	Raw        []byte // its canonical bytes
+	Signatures []File
+	Tokens     []File
+	// Sealed is the earliest proven time of a seal over a file of this folder, by the
+	// file's name; absent where there is none.
+	Sealed map[string]time.Time
+}
+
+// File is a signature or a token.
+type File struct {
+	Name   string
+	Type   string // openpgp, ssh or rfc3161
+	Digest receipt.Digest
+	Data   []byte
+}
+
+// Finding is what the signatures of a receipt come to.
+type Finding struct {
+	Signatures []Signature
+	Tokens     []Stamp
+	Err        error     // why not enough principals have signed, nil if they have
+	Version    int64     // of the covenant that it was judged by
+	Signers    []string  // the principals who count, sorted
+	Since      time.Time // by when that was so, as far as it is proven; zero where it is not
+	// Until is when the finding has to be made again: a key expires, or a revocation
+	// begins, that is nothing to what is proven to be older. Zero for never.
+	Until time.Time
+}
+
+// Signature is one signature file and what is to be said of it.
+type Signature struct {
+	File      string
+	Type      string
+	By        string    // fingerprint, "" where it cannot be read
+	Principal string    // whose key it is, "" for nobody's
+	Proven    time.Time // by when it existed; zero where nothing proves it
+	Broken    bool      // Err says that it is none over this receipt, whoever made it
+	Err       error     // why it does not count, nil if it does
+}
+
+// Stamp is one token and what is to be said of it.
+type Stamp struct {
+	File      string
+	Authority string    // whose it is, "" where no authority of the covenant vouches for it
+	Time      time.Time // what it says; proven where Err is nil
+	Over      string    // the file that it stamps, "" for none
+	Broken    bool      // Err says that it is malformed, or stamps nothing here
+	Err       error
+}
+
+// Trusted tells whether enough principals have signed, and nothing in the folder
+// only pretends to be a proof.
+func (f Finding) Trusted() bool {
+	signatures, tokens := f.Broken()
+	return f.Err == nil && len(signatures) == 0 && len(tokens) == 0
+}
+
+// Broken lists what is wrong with the files themselves, whoever is trusted.
+func (f Finding) Broken() (signatures, tokens []error) {
+	for _, s := range f.Signatures {
+		if s.Broken {
+			signatures = append(signatures, s.Err)
+		}
+	}
+	for _, t := range f.Tokens {
+		if t.Broken {
+			tokens = append(tokens, t.Err)
+		}
+	}
+	return signatures, tokens
+}
+
+// Judge says whether enough principals have signed a receipt. It tries the
+// moments at which its signatures are proven to have been there, and last the
+// present: what held at one of them holds. Without a covenant the fault is
+// NoCovenant (VM607).
+func (c *Chain) Judge(f Folder, now time.Time) Finding {
+	latest := c.latest()
+	j := examine(f, c.ring(), latest, now)
+	if latest == nil {
+		j.finding.Err = fault.New(fault.NoCovenant, "the ledger has no covenant, so nobody's signature counts")
+		return j.finding
+	}
+	for _, t := range j.moments() {
+		if j.satisfies(c.inForce(t), c.revocations, t) {
+			return j.finding
+		}
+	}
+	return j.finding
+}

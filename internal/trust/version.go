@@ -1,0 +1,150 @@
+package trust
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Version is one covenant of a chain.
+type Version struct {
+	ID       receipt.ID // of the receipt that carries it, the genesis for version 1
+	Covenant *receipt.Covenant
+	From     time.Time // when it is proven to have come into force; zero where it is not
+	Unusable []error   // keys and authorities that cannot be read
+
+	people      map[string]holder // by fingerprint of their keys
+	keys        sign.Ring
+	authorities []authority
+}
+
+// holder is who has a key, and the key as this version has it: another may have
+// it with other subkeys, or another expiry.
+type holder struct {
+	*person
+	key *sign.Key
+}
+
+// person is one principal. Principals that share a key are one person.
+type person struct {
+	name   string
+	groups []string
+	self   *person // another principal with the same key, nil if there is none
+}
+
+// identity is the principal that stands for a person.
+func (p *person) identity() *person {
+	for p.self != nil {
+		p = p.self
+	}
+	return p
+}
+
+// compile reads the keys and authorities of a covenant.
+func compile(id receipt.ID, c *receipt.Covenant, from time.Time) *Version {
+	v := &Version{ID: id, Covenant: c, From: from, people: make(map[string]holder)}
+	owners := make(map[[sha256.Size]byte]*person)
+	for _, principal := range c.Principals {
+		p := &person{name: principal.Name, groups: principal.Groups}
+		for _, text := range principal.Keys {
+			k, err := sign.ParseKey(text.Type, text.Key)
+			if err != nil {
+				v.Unusable = append(v.Unusable, fault.From(err).Because(fmt.Errorf("a key of %s", p.name)))
+				continue
+			}
+			v.keys = append(v.keys, k)
+			v.people[k.Fingerprint()] = holder{p, k}
+			for _, m := range k.Materials() {
+				if other := owners[m]; other != nil && other.identity() != p.identity() {
+					p.identity().self = other.identity()
+				}
+				owners[m] = p
+			}
+		}
+	}
+	v.authorities = compileAuthorities(v, c.TSAs)
+	return v
+}
+
+// names lists principals, each once, sorted.
+func names(who []*person) []string {
+	list := []string{}
+	for _, p := range who {
+		list = append(list, p.name)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// enough says whether principals are as many as the thresholds that are about
+// a receipt ask for. Each of them must be met; where none is about it, any one
+// principal is enough. The fault is NotEnough (VM603).
+func (v *Version) enough(r *receipt.Receipt, who []*person) error {
+	met := false
+	for _, t := range v.Covenant.Thresholds {
+		if !concerns(t, r) {
+			continue
+		}
+		met = true
+		for _, q := range t.Signers {
+			if err := v.reached(q, who); err != nil {
+				return err
+			}
+		}
+	}
+	if met {
+		return nil
+	}
+	return v.reached(receipt.Quorum{Count: 1}, who)
+}
+
+// reached counts persons, never keys or signatures.
+func (v *Version) reached(q receipt.Quorum, who []*person) error {
+	persons := make(map[*person]bool)
+	for _, p := range who {
+		if q.Group == "" || slices.Contains(p.groups, q.Group) {
+			persons[p.identity()] = true
+		}
+	}
+	if int64(len(persons)) >= q.Count {
+		return nil
+	}
+	group := cmp.Or(q.Group, "the covenant")
+	return fault.New(fault.NotEnough, "%d of %d principals of %s have signed", len(persons), q.Count, group)
+}
+
+// concerns tells whether a threshold is about a receipt: by its kind and by its
+// component, where empty lists mean all.
+func concerns(t receipt.Threshold, r *receipt.Receipt) bool {
+	kind := len(t.Kinds) == 0 || slices.Contains(t.Kinds, r.Kind)
+	component := len(t.Components) == 0 || slices.ContainsFunc(t.Components, func(pattern string) bool { return Glob(pattern, r.Component) })
+	return kind && component
+}
+
+// Glob tells whether a name is what a pattern means, in which * stands for any
+// characters, / among them.
+func Glob(pattern, name string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == name
+	}
+	rest, ok := strings.CutPrefix(name, parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(rest, part)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(part):]
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
