@@ -76,6 +76,8 @@ type vaultmeshGrammar struct {
 	Record  recordCmd  `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
 	Verify  verifyCmd  `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
 	Show    showCmd    `cmd:"" help:"show a receipt"`
+	Sign    signCmd    `cmd:"" help:"add a signature to a receipt"`
+	Key     keyCmd     `cmd:"" help:"make, list or export keys"`
 	Notes   notesCmd   `cmd:"" help:"make git's notes from the ledger"`
 	Status  statusCmd  `cmd:"" help:"say what ledger this clone has"`
 	Doctor  doctorCmd  `cmd:"" help:"look for what is in the way"`
@@ -136,7 +138,12 @@ func Main(env Env) int {
 
 // advised fills in what the advice of many faults needs.
 func (a *app) advised(f *fault.Error) *fault.Error {
-	for name, value := range map[string]string{"program": a.env.Program, "command": commandIn(a.env), "remote": a.config.DefaultRemote()} {
+	command := commandIn(a.env)
+	details := map[string]string{"program": a.env.Program, "command": command, "remote": a.config.DefaultRemote()}
+	if f.Code == fault.NoKey {
+		details["how"] = withoutKey(a.env.Program, command)
+	}
+	for name, value := range details {
 		if f.Details[name] == "" && value != "" {
 			f = f.With(name, value)
 		}

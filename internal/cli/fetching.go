@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 )
@@ -20,6 +21,7 @@ func (a *app) present(f fetching) error {
 		out, err := setup.Present(a.ctx, q)
 		if out != nil && err == nil {
 			a.out.note("took the ledger %s of %s; git vaultmesh init makes git fetch it", out.Name, out.Remote)
+			a.remember(anchor.Known{Ledger: out.Ledger, Name: out.Name})
 			return a.annotateTaken(out.Receipts)
 		}
 		return err

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"context"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 )
 
 type initCmd struct {
@@ -10,6 +14,8 @@ type initCmd struct {
 	Remote   string `placeholder:"REMOTE" help:"take the ledger of this remote"`
 	Offline  bool   `help:"ask no remote whether it has a ledger"`
 	NoConfig bool   `help:"leave git's configuration as it is"`
+	NoKey    bool   `help:"begin a ledger that trusts no key, until a person adopts a covenant"`
+	signing
 }
 
 // Run makes sure that there is a ledger, then that git fetches it.
@@ -21,6 +27,7 @@ func (c *initCmd) Run(a *app) error {
 	out, err := setup.Ledger(a.ctx, setup.Request{
 		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
 		Progress: bar.add,
+		Signer:   func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
 	})
 	bar.done()
 	if err != nil {
@@ -39,6 +46,11 @@ func (c *initCmd) Run(a *app) error {
 		}
 	}
 	a.warnOfRefspecs()
+	defer func() {
+		if out.Status != setup.Exists {
+			a.remember(anchor.Known{Ledger: out.Ledger, Name: out.Name})
+		}
+	}()
 	if a.out.structured() {
 		return a.out.emit(struct {
 			Status       string          `json:"status"`

@@ -103,6 +103,12 @@ func (p *printer) bytes(b []byte) {
 // text prints words of this program itself, such as a help page.
 func (p *printer) text(s string) { p.write(p.out, s) }
 
+// prompt asks a person at the terminal.
+func (p *printer) prompt(tty io.Writer, question string) {
+	p.hand()
+	p.write(tty, clean(strings.TrimSuffix(question, "\n"))+strings.Repeat("\n", strings.Count(question, "\n")))
+}
+
 // remark prints a line beside the output: something that the user should
 // know. Programs get it within the output, so it is left out for them; what is
 // not in there, they get by [printer.note] and [printer.warn].

@@ -192,7 +192,11 @@ func TestPagesAndGrammarAgree(t *testing.T) {
 				continue
 			}
 			known := map[string]bool{"--version": true, "--help": true, "--": true, "--notes": true}
-			for _, group := range command.AllFlags(false) {
+			groups := command.AllFlags(false)
+			for _, child := range command.Children {
+				groups = append(groups, child.AllFlags(false)...)
+			}
+			for _, group := range groups {
 				for _, flag := range group {
 					known["--"+flag.Name] = true
 					for _, alias := range flag.Aliases {

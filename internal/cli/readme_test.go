@@ -19,14 +19,15 @@ func TestReadmeSession(t *testing.T) {
 	}
 	_, session, _ := strings.Cut(string(text), "```\n$ ")
 	session, _, _ = strings.Cut("$ "+session, "\n```")
-	dir := readmeRepository(t)
+	home := t.TempDir()
+	dir := readmeRepository(t, home)
 	id := ""
 	for _, block := range strings.Split(session, "\n\n") {
 		command, want, _ := strings.Cut(strings.TrimPrefix(block, "$ "), "\n")
 		if id != "" {
 			command = regexp.MustCompile(`show [0-9a-f]+`).ReplaceAllString(command, "show "+id)
 		}
-		got := strings.TrimRight(shell(t, dir, command), "\n")
+		got := strings.TrimRight(shell(t, home, dir, command), "\n")
 		if normal(got) != normal(want) {
 			t.Errorf("$ %s\n%s\nthe README has\n%s", command, got, want)
 		}
@@ -36,17 +37,17 @@ func TestReadmeSession(t *testing.T) {
 	}
 }
 
-func readmeRepository(t *testing.T) string {
+func readmeRepository(t *testing.T, home string) string {
 	dir := filepath.Join(t.TempDir(), "their-repo")
-	shell(t, "", "git init -q --bare "+dir+"/../hub.git && git clone -q "+dir+"/../hub.git "+dir)
-	shell(t, dir, `mkdir dist && echo api > dist/api.tar.gz && echo "a login may take 30 seconds" > notes.md && git add . && git commit -qm one && git tag v1.4.0`)
+	shell(t, home, "", "git init -q --bare "+dir+"/../hub.git && git clone -q "+dir+"/../hub.git "+dir)
+	shell(t, home, dir, `mkdir dist && echo api > dist/api.tar.gz && echo "a login may take 30 seconds" > notes.md && git add . && git commit -qm one && git tag v1.4.0`)
 	return dir
 }
 
-func shell(t *testing.T, dir, command string) string {
+func shell(t *testing.T, home, dir, command string) string {
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "TZ=UTC", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME=", "XDG_CACHE_HOME=", "GIT_CONFIG_NOSYSTEM=1", "TZ=UTC", "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
 		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com", "TEST_CLOCK=2026-11-22T14:05:00Z")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -60,6 +61,8 @@ func shell(t *testing.T, dir, command string) string {
 func normal(s string) string {
 	s = regexp.MustCompile(`[A-Z][a-z]{2} [A-Z][a-z]{2} [0-9: ]+ \+0000|[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}`).ReplaceAllString(s, "DATE")
 	s = regexp.MustCompile(`\b[0-9a-f]{6,64}\b`).ReplaceAllString(s, "HASH")
+	s = regexp.MustCompile(`SHA256:[A-Za-z0-9+/]{43}`).ReplaceAllString(s, "KEY")
+	s = regexp.MustCompile(`[^ ]*/\.config/`).ReplaceAllString(s, "~/.config/")
 	s = regexp.MustCompile(`DATE/[0-9a-f]{2}/`).ReplaceAllString(s, "DATE/")
 	lines := strings.Split(s, "\n")
 	if strings.HasPrefix(s, "ID ") || strings.Contains(s, "passed") {

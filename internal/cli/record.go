@@ -10,6 +10,8 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -34,6 +36,8 @@ type recordCmd struct {
 	Push        bool     `xor:"end" help:"push the ledger afterwards"`
 	DryRun      bool     `xor:"end" help:"print the receipt's bytes, write nothing"`
 	AllowSecret bool     `help:"record even what looks like a secret"`
+	NoSign      bool     `help:"leave it unsigned: nobody vouches for it then"`
+	signing
 	fetching
 }
 
@@ -59,7 +63,10 @@ func (c *recordCmd) Run(a *app) error {
 		return c.batch(a)
 	}
 	bar := a.progress("working")
-	place := a.place(bar)
+	place, err := c.place(a, bar)
+	if err != nil {
+		return err
+	}
 	act := record.Record
 	if c.DryRun {
 		act = record.Preview
@@ -82,9 +89,15 @@ func (c *recordCmd) Run(a *app) error {
 	return err
 }
 
-// place is where and when a receipt is recorded.
-func (a *app) place(bar *progress) record.Place {
-	return record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial, Ledger: a.config.Ledger, Working: bar.add}
+// place is where and when a receipt is recorded, and who signs it.
+func (c *recordCmd) place(a *app, bar *progress) (record.Place, error) {
+	p := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial, Ledger: a.config.Ledger, Working: bar.add}
+	if c.DryRun {
+		return p, nil
+	}
+	var err error
+	p.Signer, err = c.orUnsigned(a, c.NoSign)
+	return p, err
 }
 
 // batched is what programs are told of a batch.
@@ -111,7 +124,11 @@ func (c *recordCmd) batch(a *app) error {
 		in = f
 	}
 	bar := a.progress("recording receipts")
-	out, err := record.Batch(a.ctx, a.place(bar), in, c.DryRun)
+	place, err := c.place(a, bar)
+	if err != nil {
+		return err
+	}
+	out, err := record.Batch(a.ctx, place, in, c.DryRun)
 	bar.done()
 	if err != nil {
 		return err
@@ -129,6 +146,9 @@ func (c *recordCmd) batch(a *app) error {
 			a.out.line("%d lines can be recorded", out.Receipts)
 		} else {
 			a.out.line("recorded %d receipts of %d lines", out.Added, out.Receipts)
+		}
+		if place.Signer == nil && !c.DryRun {
+			a.out.line("  unsigned: nobody vouches for them")
 		}
 		for _, remark := range out.Remarks {
 			a.out.remark("note", "%s", remark)
@@ -160,6 +180,22 @@ type recorded struct {
 	Status       string          `json:"status"`
 	Remarks      []string        `json:"remarks"`
 	Receipt      json.RawMessage `json:"receipt"`
+	Signed       []signedBy      `json:"signed"`
+}
+
+// signedBy is a signature that was made, as programs are told.
+type signedBy struct {
+	Type string `json:"type"`
+	File string `json:"file"`
+	Key  string `json:"key"`
+}
+
+func signatures(made []sign.Made) []signedBy {
+	list := []signedBy{}
+	for _, m := range made {
+		list = append(list, signedBy{m.Type, ledger.Proof{Type: m.Type, Data: m.Bytes}.Name(), m.By})
+	}
+	return list
 }
 
 func (c *recordCmd) print(a *app, out *record.Outcome) error {
@@ -171,7 +207,7 @@ func (c *recordCmd) print(a *app, out *record.Outcome) error {
 		status = "preview"
 	}
 	if a.out.structured() {
-		return a.out.emit(recorded{out.ID.String(), out.Path, string(out.Head), status, orEmpty(out.Remarks), out.Bytes})
+		return a.out.emit(recorded{out.ID.String(), out.Path, string(out.Head), status, orEmpty(out.Remarks), out.Bytes, signatures(out.Signed)})
 	}
 	if status == "preview" {
 		a.out.bytes(out.Bytes)
@@ -197,6 +233,12 @@ func (c *recordCmd) summarise(a *app, status string, out *record.Outcome) error 
 	}
 	for _, s := range r.Subjects {
 		a.out.line("  sha256  %s  %s", s.SHA256, s.Name)
+	}
+	for _, m := range out.Signed {
+		a.out.line("  signed  %s", m.By)
+	}
+	if len(out.Signed) == 0 && status == "recorded" {
+		a.out.line("  unsigned: nobody vouches for it")
 	}
 	return nil
 }

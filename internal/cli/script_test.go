@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 			"sync":        cmdSync,
 			"peak":        cmdPeak,
 			"defused":     cmdDefused,
+			"gnupg":       cmdGnupg,
 		},
 	})
 }
@@ -84,8 +85,29 @@ func setupScript(env *testscript.Env) error {
 	if dir := os.Getenv("TEST_COVERDIR"); dir != "" {
 		env.Setenv("GOCOVERDIR", dir) // where the commands of a covered build write
 	}
-	config := "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n"
-	return os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o644)
+	config := "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[protocol \"file\"]\n\tallow = always\n" +
+		"[gpg]\n\tformat = ssh\n[user]\n\tsigningKey = ~/.ssh/id_ed25519\n"
+	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte(config), 0o644); err != nil {
+		return err
+	}
+	return installKey(filepath.Join(home, ".ssh"))
+}
+
+// installKey puts the test key where a person's own would be.
+func installKey(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for name, mode := range map[string]os.FileMode{"": 0o600, ".pub": 0o644} {
+		b, err := os.ReadFile(filepath.Join("..", "..", "testdata", "keys", "test-ed25519"+name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, "id_ed25519"+name), b, mode)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openUp lets other users through to a path below the folder for temporary
@@ -148,6 +170,18 @@ func gitOut(ts *testscript.TestScript, args ...string) string {
 	out, err := cmd.Output()
 	ts.Check(err)
 	return strings.TrimSpace(string(out))
+}
+
+// gnupg makes a home for gpg with a short path, because its agent listens there, and
+// ends that agent with the script.
+func cmdGnupg(ts *testscript.TestScript, neg bool, args []string) {
+	dir, err := os.MkdirTemp("", "gpg")
+	ts.Check(err)
+	ts.Setenv("GNUPGHOME", dir)
+	ts.Defer(func() {
+		_ = exec.Command("gpgconf", "--homedir", dir, "--kill", "all").Run()
+		_ = os.RemoveAll(dir)
+	})
 }
 
 // mark remembers where all refs are; unmoved asserts that they still are.

@@ -29,7 +29,8 @@ func cmdAsNobody(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(openUp(bin))
 	ts.Check(openUp(self))
 	cmd := exec.Command(args[1], args[2:]...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), append(scriptEnv(ts), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(scriptEnv(ts), "GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
+		"GIT_CONFIG_KEY_1=vaultmesh.sign", "GIT_CONFIG_VALUE_1=false") // the key is not theirs
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: true}}

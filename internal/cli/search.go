@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"path/filepath"
 	"time"
@@ -144,16 +142,8 @@ var errSeenEnough = errors.New("the output is closed")
 // or, where that cannot be written, in the user's cache.
 func (a *app) indexFolders() []string {
 	folders := []string{filepath.Join(a.repo.CommonDir, "vaultmesh")}
-	cache := a.env.lookup("XDG_CACHE_HOME")
-	if !filepath.IsAbs(cache) { // which the XDG Base Directory Specification tells to ignore
-		cache = ""
-	}
-	if home := a.env.lookup("HOME"); cache == "" && home != "" {
-		cache = filepath.Join(home, ".cache")
-	}
-	if cache != "" {
-		of := sha256.Sum256([]byte(a.repo.CommonDir))
-		folders = append(folders, filepath.Join(cache, "git-vaultmesh", hex.EncodeToString(of[:8])))
+	if dir := a.cacheFolder(); dir != "" {
+		folders = append(folders, dir)
 	}
 	return folders
 }

@@ -3,7 +3,9 @@ package cli
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/fatih/color"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 type verifyCmd struct {
@@ -21,7 +24,13 @@ type verifyCmd struct {
 	ID   string `xor:"what" name:"id" placeholder:"ID" help:"a receipt, by its id or the beginning of it"`
 	Rev  string `xor:"what" placeholder:"REV" help:"the receipts about a commit"`
 	Head string `placeholder:"REV" help:"with --all: the ledger as it stands at this commit, whatever the ref names"`
+
+	FullChain bool `help:"the history from genesis, the seal and the required time-stamps too"`
+	Strict    bool `help:"with --all: a receipt that is not trusted makes the ledger invalid"`
+	anchoring
 	fetching
+
+	using *verify.Terms `kong:"-"`
 }
 
 // Run judges what was named, prints the steps, and fails unless all hold.
@@ -32,11 +41,17 @@ func (c *verifyCmd) Run(a *app) error {
 	if c.Head != "" && !c.All {
 		return fault.New(fault.Usage, "--head says which ledger is verified with --all").With("command", "verify")
 	}
+	if c.Strict && !c.All {
+		return fault.New(fault.Usage, "--strict is for --all: a single receipt must always be trusted").With("command", "verify")
+	}
 	if c.All {
 		return c.all(a)
 	}
 	l, err := a.openLedger(true, c.fetching)
 	if err != nil {
+		return err
+	}
+	if c.using, err = c.judging(a, l); err != nil {
 		return err
 	}
 	o, err := c.operand(a, l)
@@ -46,11 +61,26 @@ func (c *verifyCmd) Run(a *app) error {
 	if o.File != "" {
 		return c.artifact(a, l, o.File)
 	}
-	report, err := verify.Receipts(a.ctx, l, o.Entries)
+	report, err := verify.Receipts(a.ctx, a.repo, l, o.Entries, c.using)
 	if err != nil {
 		return err
 	}
+	a.accept(l, c.using, report.Chain)
 	return c.conclude(a, report, judged{Receipts: ids(o.Entries)}, titles(o.Entries))
+}
+
+// judging are the terms by which this command judges.
+func (c *verifyCmd) judging(a *app, l *ledger.Ledger) (*verify.Terms, error) {
+	var id receipt.ID
+	genesis, err := l.Genesis(a.ctx)
+	if err == nil {
+		id = genesis.ID
+	}
+	terms, err := c.terms(a, id)
+	if err == nil {
+		terms.Full, terms.Strict = c.FullChain, c.Strict
+	}
+	return terms, err
 }
 
 func (c *verifyCmd) operand(a *app, l *ledger.Ledger) (operand, error) {
@@ -81,13 +111,38 @@ func (c *verifyCmd) all(a *app) error {
 	if err != nil {
 		return err
 	}
-	bar := a.progress("verifying receipts")
-	report, err := verify.Ledger(a.ctx, a.repo, a.config.Ref, head, a.config.Ledger, bar.add)
-	bar.done()
+	report, err := c.whole(a, head)
 	if err != nil {
 		return err
 	}
 	return c.conclude(a, report, judged{Receipts: []string{}}, []string{fmt.Sprintf("%s, %d receipts", what, report.Receipts)})
+}
+
+// whole judges the whole ledger, at a head or where its ref is.
+func (c *verifyCmd) whole(a *app, head gitrepo.OID) (*verify.Report, error) {
+	open := a.ledger
+	if head != "" {
+		open = func() (*ledger.Ledger, error) { return ledger.OpenCommit(a.ctx, a.repo, a.config.Ref, head) }
+	}
+	l, err := open()
+	if report := verify.Unopened(a.config.Ref, err); report != nil {
+		return report, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.Pin(a.config.Ledger)
+	terms, err := c.judging(a, l)
+	if err != nil {
+		return nil, err
+	}
+	bar := a.progress("verifying receipts")
+	report, err := verify.Ledger(a.ctx, a.repo, l, terms, bar.add)
+	bar.done()
+	if err == nil && head == "" {
+		a.accept(l, terms, report.Chain)
+	}
+	return report, err
 }
 
 // artifact compares a file with what the ledger knows: its hash, else its name.
@@ -140,10 +195,18 @@ func (c *verifyCmd) unknown(a *app, j judged) error {
 
 // match judges the receipts that name an artifact.
 func (c *verifyCmd) match(a *app, l *ledger.Ledger, j judged, entries []*ledger.Entry, others int) error {
-	report, err := verify.Receipts(a.ctx, l, entries)
+	report, err := verify.Receipts(a.ctx, a.repo, l, entries, c.using)
 	if err != nil {
 		return err
 	}
+	if trusted := report.Trusted(entries); len(trusted) > 0 && len(trusted) < len(entries) {
+		a.out.warn("%d other receipts that name this file are not trusted", len(entries)-len(trusted))
+		entries = trusted
+		if report, err = verify.Receipts(a.ctx, a.repo, l, entries, c.using); err != nil {
+			return err
+		}
+	}
+	a.accept(l, c.using, report.Chain)
 	j.Receipts = ids(entries)
 	if others > 0 {
 		a.out.warn("%d other receipts that name this file do not hold; see git vaultmesh verify --all", others)
@@ -204,11 +267,82 @@ type judged struct {
 	Receipts []string        `json:"receipts"`
 	Count    int             `json:"count"` // receipts that were looked at
 	Artifact *judgedFile     `json:"artifact,omitempty"`
+	// Of single receipts what their signatures come to, of a whole ledger the
+	// receipts that are not trusted, the first of them.
+	Findings  []judgedFinding `json:"findings"`
+	Untrusted int             `json:"untrusted"`
+}
+
+// judgedFinding is what the signatures of a receipt come to.
+type judgedFinding struct {
+	ID         string            `json:"id"`
+	Trusted    bool              `json:"trusted"`
+	Code       fault.Code        `json:"code,omitempty"`
+	Message    string            `json:"message,omitempty"`
+	Covenant   int64             `json:"covenant"` // the version that it was judged by
+	Signers    []string          `json:"signers"`
+	Since      string            `json:"since,omitempty"`
+	Signatures []judgedSignature `json:"signatures"`
+	Timestamps []judgedStamp     `json:"timestamps"`
+}
+
+type judgedSignature struct {
+	File      string     `json:"file"`
+	Type      string     `json:"type"`
+	Key       string     `json:"key,omitempty"`
+	Principal string     `json:"principal,omitempty"`
+	Proven    string     `json:"proven,omitempty"`
+	Counts    bool       `json:"counts"`
+	Code      fault.Code `json:"code,omitempty"`
+	Message   string     `json:"message,omitempty"`
+}
+
+type judgedStamp struct {
+	File      string     `json:"file"`
+	Authority string     `json:"authority,omitempty"`
+	Time      string     `json:"time,omitempty"`
+	Over      string     `json:"over,omitempty"`
+	Counts    bool       `json:"counts"`
+	Code      fault.Code `json:"code,omitempty"`
+	Message   string     `json:"message,omitempty"`
+}
+
+func findingAs(f verify.Finding) judgedFinding {
+	j := judgedFinding{ID: f.ID.String(), Trusted: f.Trusted(), Covenant: f.Version, Signers: orEmpty(f.Signers), Since: stamp(f.Since),
+		Signatures: []judgedSignature{}, Timestamps: []judgedStamp{}}
+	if f.Err != nil {
+		j.Code, j.Message = fault.From(f.Err).Code, verify.Sentence(ledger.Problem{Err: f.Err})
+	}
+	for _, s := range f.Signatures {
+		code, message := codeOf(s.Err)
+		j.Signatures = append(j.Signatures, judgedSignature{s.File, s.Type, s.By, s.Principal, stamp(s.Proven), s.Err == nil, code, message})
+	}
+	for _, t := range f.Tokens {
+		code, message := codeOf(t.Err)
+		j.Timestamps = append(j.Timestamps, judgedStamp{t.File, t.Authority, stamp(t.Time), t.Over, t.Err == nil, code, message})
+	}
+	return j
+}
+
+// codeOf are the parts of a fault that programs want, empty for none.
+func codeOf(err error) (fault.Code, string) {
+	if err == nil {
+		return "", ""
+	}
+	return fault.From(err).Code, verify.Sentence(ledger.Problem{Err: err})
+}
+
+// stamp is a time as receipts have it, "" for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // withLists makes every list an array, also where nothing was judged.
 func (j judged) withLists() judged {
-	j.Steps, j.Problems, j.Receipts = orEmpty(j.Steps), orEmpty(j.Problems), orEmpty(j.Receipts)
+	j.Steps, j.Problems, j.Receipts, j.Findings = orEmpty(j.Steps), orEmpty(j.Problems), orEmpty(j.Receipts), orEmpty(j.Findings)
 	return j
 }
 
@@ -227,12 +361,15 @@ type judgedProblem struct {
 }
 
 func judgedAs(p ledger.Problem) judgedProblem {
-	return judgedProblem{int(p.Step), p.Step.String(), p.Path, fault.From(p.Err).Code, verify.Sentence(p)}
+	return judgedProblem{int(p.Step), verify.NameOf(p.Step), p.Path, fault.From(p.Err).Code, verify.Sentence(p)}
 }
 
 // conclude prints a report and turns its verdict into the command's end.
 func (c *verifyCmd) conclude(a *app, r *verify.Report, j judged, headlines []string) error {
-	j.Verdict, j.Steps, j.Count = r.Verdict, r.Steps, r.Receipts
+	j.Verdict, j.Steps, j.Count, j.Untrusted = r.Verdict, r.Steps, r.Receipts, r.Untrusted
+	for _, f := range r.Findings {
+		j.Findings = append(j.Findings, findingAs(f))
+	}
 	for _, p := range r.Problems {
 		j.Problems = append(j.Problems, judgedAs(p))
 	}
@@ -259,7 +396,10 @@ func (a *app) completing(r *verify.Report) string {
 		remote = "REMOTE"
 	}
 	for _, p := range r.Problems {
+		f := fault.From(p.Err)
 		switch {
+		case slices.Contains([]fault.Code{fault.NoAnchor, fault.NoCovenant, fault.RivalCovenants}, f.Code):
+			return f.Fix()
 		case !fault.Has(p.Err, fault.ObjectMissing):
 		case a.repo.Shallow:
 			return "fetch the history that this clone was cut from:\ngit fetch --unshallow " + remote + " " + a.config.Ref
@@ -294,6 +434,7 @@ func (c *verifyCmd) print(a *app, j judged, headlines []string) {
 			a.out.line("     %s: %s: %s", p.Step, p.Path, p.Message)
 		}
 	}
+	c.printUntrusted(a, j.Untrusted, j.Findings)
 	// The verdict is made of constants: nothing in a ledger can spell it.
 	switch j.Verdict {
 	case verify.Valid:
@@ -304,6 +445,23 @@ func (c *verifyCmd) print(a *app, j judged, headlines []string) {
 		a.out.line("%s", styled{"incomplete", color.FgYellow})
 	}
 }
+
+// printUntrusted lists the receipts of a whole ledger that are not trusted.
+func (c *verifyCmd) printUntrusted(a *app, n int, list []judgedFinding) {
+	if !c.All {
+		return
+	}
+	for i, f := range list {
+		if i == maxListed {
+			a.out.line("     and %d more that are not trusted; --format json lists them", n-maxListed)
+			return
+		}
+		a.out.line("     not trusted: %s  %s", f.ID[:10], f.Message)
+	}
+}
+
+// maxListed is how many receipts that are not trusted are listed for people.
+const maxListed = 20
 
 // titles are entries in a line each.
 func titles(entries []*ledger.Entry) []string {

@@ -26,10 +26,22 @@ type Config struct {
 	PushTo  string     // remote.pushDefault
 	Partial bool       // the clone lacks objects that its remote has
 	Unknown []string   // names below vaultmesh. that nothing reads
+	Signing Signing
+}
+
+// Signing says with which key to sign: git's own settings, and two of ours.
+type Signing struct {
+	Off               bool   // vaultmesh.sign is false: what is recorded here is left unsigned
+	KeyFile           string // vaultmesh.keyFile: a private key, in place of git's
+	Format            string // gpg.format
+	Key               string // user.signingKey
+	GPGProgram        string // gpg.openpgp.program, gpg.program
+	SSHProgram        string // gpg.ssh.program
+	DefaultKeyCommand string // gpg.ssh.defaultKeyCommand
 }
 
 // The names below vaultmesh. that this version reads.
-var known = []string{"vaultmesh.ledger", "vaultmesh.ref"}
+var known = []string{"vaultmesh.keyfile", "vaultmesh.ledger", "vaultmesh.ref", "vaultmesh.sign"}
 
 // Load reads the settings out of git's configuration. A value of the wrong
 // form is a fault BadConfig (VM104).
@@ -68,6 +80,9 @@ func Load(c gitrepo.Config) (Config, error) {
 	if date, ok := c.Value("log.date"); ok {
 		cfg.Date = date
 	}
+	if cfg.Signing, err = signing(c); err != nil {
+		return cfg, err
+	}
 	for _, name := range c.Names("branch.") {
 		remote, _ := c.Value(name)
 		if strings.HasSuffix(name, ".remote") && slices.Contains(cfg.Remotes, remote) {
@@ -84,6 +99,29 @@ func Load(c gitrepo.Config) (Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+func signing(c gitrepo.Config) (Signing, error) {
+	first := func(names ...string) string {
+		for _, name := range names {
+			if value, ok := c.Value(name); ok {
+				return value
+			}
+		}
+		return ""
+	}
+	s := Signing{
+		KeyFile: first("vaultmesh.keyfile"), Format: first("gpg.format"), Key: first("user.signingkey"),
+		GPGProgram: first("gpg.openpgp.program", "gpg.program"), SSHProgram: first("gpg.ssh.program"), DefaultKeyCommand: first("gpg.ssh.defaultkeycommand"),
+	}
+	if value, ok := c.Value("vaultmesh.sign"); ok {
+		on, err := boolean("vaultmesh.sign", value)
+		if err != nil {
+			return s, err
+		}
+		s.Off = !on
+	}
+	return s, nil
 }
 
 // DefaultRemote is the remote that is read from when none is named: the one

@@ -130,6 +130,16 @@ func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
 	return nil
 }
 
+// SetGlobal sets a value in the user's own configuration. The fault is ReadOnly
+// (VM507) or GitRefused (VM112).
+func SetGlobal(ctx context.Context, o Options, name, value string) error {
+	r := newRepo(git{dir: o.Dir, env: childEnv(o.Env, true)})
+	if _, err := r.git.run(ctx, nil, "config", "--global", "--replace-all", name, value); err != nil {
+		return r.writeFault(err, "your configuration cannot be written")
+	}
+	return nil
+}
+
 // Pager is the command with which git would show long output, by GIT_PAGER,
 // core.pager and PAGER; "" or cat is none.
 func (r *Repo) Pager(ctx context.Context) (string, error) {

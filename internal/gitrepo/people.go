@@ -55,6 +55,14 @@ func (r *Repo) identity(ctx context.Context, role string, now time.Time) (Identi
 	return Identity{parts[1], parts[2], parts[3]}, nil
 }
 
+// Whoever is who git says the committer is, also where there is no repository. The
+// faults are NoIdentity (VM105) and GitMissing (VM111).
+func Whoever(ctx context.Context, o Options) (name, email string, err error) {
+	r := newRepo(git{dir: o.Dir, env: childEnv(o.Env, true)})
+	id, err := r.identity(ctx, "committer", time.Unix(0, 0))
+	return id.Name, id.Email, err
+}
+
 // plainForm is a name that git takes as it is: it cuts punctuation from the
 // ends, and takes angle brackets and line ends out.
 var plainForm = regexp.MustCompile(`^[\p{L}\p{N}]([^<>\x00-\x1f\x7f]*[\p{L}\p{N})])?$`)

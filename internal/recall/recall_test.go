@@ -70,7 +70,7 @@ func (m *memory) append(receipts ...*receipt.Receipt) (last receipt.ID) {
 		last = receipt.Sum(data)
 		change.Additions = append(change.Additions, ledger.Addition{Receipt: data})
 	}
-	if _, err := ledger.Update(context.Background(), m.repo, ledger.DefaultRef, func(*ledger.Ledger) (*ledger.Change, error) { return change, nil }); err != nil {
+	if _, err := ledger.Update(context.Background(), m.repo, ledger.DefaultRef, nil, func(*ledger.Ledger) (*ledger.Change, error) { return change, nil }); err != nil {
 		m.t.Fatal(err)
 	}
 	return last

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+)
+
+// signing are the flags of commands that sign.
+type signing struct {
+	Key string `placeholder:"FILE" help:"sign with this private key file, OpenPGP or SSH"`
+	passphrasing
+}
+
+// passphrasing are the flags that say where a passphrase comes from.
+type passphrasing struct {
+	PassphraseFile string `xor:"passphrase" placeholder:"FILE" help:"where the key file's passphrase stands"`
+	PassphraseFD   *int   `xor:"passphrase" name:"passphrase-fd" placeholder:"N" help:"the file descriptor from which to read it"`
+}
+
+// signer is the key to sign with: the file that was named, else the one that git
+// signs commits with.
+func (f signing) signer(a *app) (sign.Signer, error) { return f.settings(a).Signer(a.ctx) }
+
+// orUnsigned is the signer, nil where nobody is to sign.
+func (f signing) orUnsigned(a *app, off bool) (sign.Signer, error) {
+	if off || a.config.Signing.Off && f.Key == "" {
+		return nil, nil
+	}
+	return f.signer(a)
+}
+
+// withoutKey is the advice of a command that found no key to sign with.
+func withoutKey(program, command string) string {
+	advice := "sign with the key that signs your commits (git config user.signingKey), or make one:\ngit vaultmesh key generate"
+	if flag := map[string]string{"record": "--no-sign", "init": "--no-key"}[command]; flag != "" {
+		advice += "\nor say that nobody is to vouch for it:\n" + program + " " + command + " " + flag
+	}
+	return advice
+}
+
+// settings say what to sign with.
+func (f signing) settings(a *app) sign.Settings {
+	c := a.config.Signing
+	s := sign.Settings{
+		KeyFile: c.KeyFile, Format: c.Format, SigningKey: c.Key, GPGProgram: c.GPGProgram, SSHProgram: c.SSHProgram, DefaultKeyCommand: c.DefaultKeyCommand,
+		Home: a.env.lookup("HOME"), Env: a.env.Environ, Messages: a.out.messages(), Now: a.env.Now,
+		Passphrase: func(file string) ([]byte, error) { return f.passphrase(a, "Passphrase of "+file+": ") },
+	}
+	if f.Key != "" {
+		s.KeyFile = f.Key
+	}
+	s.Identity = func() (string, error) {
+		who, err := a.repo.Committer(a.ctx, a.env.Now())
+		return who.Name + " <" + who.Email + ">", err
+	}
+	return s
+}
+
+// given tells whether nobody has to be asked.
+func (f passphrasing) given() bool { return f.PassphraseFile != "" || f.PassphraseFD != nil }
+
+// maxPassphrase is the most bytes that a passphrase may have.
+const maxPassphrase = 1024
+
+// passphrase reads a passphrase from where the flags say, else asks a person: at
+// the terminal, or by the program that git and ssh ask with where there is none.
+func (f passphrasing) passphrase(a *app, prompt string) ([]byte, error) {
+	switch {
+	case f.PassphraseFile != "":
+		file, err := os.Open(f.PassphraseFile)
+		if err != nil {
+			return nil, fault.New(fault.WrongPassphrase, "the passphrase cannot be read from %s", f.PassphraseFile).Because(err)
+		}
+		return firstLine(file)
+	case f.PassphraseFD != nil:
+		file := os.NewFile(uintptr(*f.PassphraseFD), "passphrase")
+		if *f.PassphraseFD < 0 || file == nil {
+			return nil, fault.New(fault.WrongPassphrase, "%d is no file descriptor", *f.PassphraseFD)
+		}
+		return firstLine(file)
+	}
+	if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
+		defer tty.Close()
+		a.out.prompt(tty, prompt)
+		b, err := term.ReadPassword(int(tty.Fd()))
+		a.out.prompt(tty, "\n")
+		if err != nil {
+			return nil, fault.New(fault.WrongPassphrase, "no passphrase could be read").Because(err)
+		}
+		return b, nil
+	}
+	for _, name := range []string{"GIT_ASKPASS", "SSH_ASKPASS"} {
+		if program := a.env.lookup(name); program != "" {
+			return sign.Ask(a.ctx, a.env.Environ, program, prompt)
+		}
+	}
+	return nil, fault.New(fault.WrongPassphrase, "the key has a passphrase, and there is no terminal to ask for it")
+}
+
+// firstLine reads a passphrase: the first line, without its end.
+func firstLine(file *os.File) ([]byte, error) {
+	defer file.Close()
+	b := make([]byte, maxPassphrase+2)
+	n := 0
+	for n < len(b) && !bytes.ContainsRune(b[:n], '\n') {
+		read, err := file.Read(b[n:])
+		n += read
+		if err != nil || read == 0 {
+			break
+		}
+	}
+	line, _, _ := bytes.Cut(b[:n], []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) > maxPassphrase {
+		return nil, fault.New(fault.WrongPassphrase, "a passphrase has at most %d bytes", maxPassphrase)
+	}
+	if len(line) == 0 {
+		return nil, fault.New(fault.WrongPassphrase, "there is no passphrase").Because(errors.New("its first line is empty"))
+	}
+	return line, nil
+}
