@@ -57,6 +57,7 @@ const (
 	Internal         Code = "VM901" // a fault of this program
 	Interrupted      Code = "VM902" // stopped by the user
 	OutputFailed     Code = "VM903" // standard output cannot be written
+	BadProofFile     Code = "VM904" // a mailed proof that is no canonical archive
 )
 
 // Entry is what the catalog says of a code.
@@ -145,4 +146,5 @@ var catalog = map[Code]Entry{
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
 	Interrupted:      {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
 	OutputFailed:     {ExitOther, "output cannot be written", "look at the disk or the program that reads the output"},
+	BadProofFile:     {ExitInvalid, "proof file is malformed", "it was cut off, changed or packed anew on its way; get it again from where it was made, as an attachment"},
 }
