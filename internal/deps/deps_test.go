@@ -20,7 +20,7 @@ var rows = [][]string{
 	{"internal/fault"},
 	{"internal/canon", "internal/gitrepo"},
 	{"internal/bundle", "internal/merkle", "internal/sign", "receipt"},
-	{"ledger", "internal/query", "notes"},
+	{"internal/policy", "internal/query", "ledger", "notes"},
 	{"internal/annotate", "internal/config", "internal/index", "internal/verify"},
 	{"internal/recall", "internal/record", "internal/setup"},
 	{"internal/doctor"},

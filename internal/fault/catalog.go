@@ -52,6 +52,7 @@ const (
 	IndexDamaged     Code = "VM519" // the index cannot be read
 	NoEvidence       Code = "VM520" // no such evidence is kept
 	HookRefused      Code = "VM601" // a hook of the repository refused
+	CovenantText     Code = "VM602" // a covenant as people write it, that cannot be read
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Internal         Code = "VM901" // a fault of this program
@@ -141,6 +142,7 @@ var catalog = map[Code]Entry{
 	IndexDamaged:     {ExitRepository, "index is damaged", "it was removed, and is built anew by the next query: run the command again"},
 	NoEvidence:       {ExitNotFound, "no such evidence", "see what the receipt has:\ngit remembrancer show {receipt}"},
 	HookRefused:      {ExitRefused, "refused by a hook", "nothing was recorded; the hook's words above say what it wants"},
+	CovenantText:     {ExitUsage, "covenant document cannot be read", "mend what is named above, by line and column; nothing was recorded. The form is in docs/spec/covenant.md"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
