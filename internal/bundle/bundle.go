@@ -67,10 +67,10 @@ type File struct {
 func Write(files []File) ([]byte, error) {
 	size := end
 	for _, f := range files {
-		size += min(block+padded(len(f.Data)), MaxSize)
+		size = min(size+block+padded(min(len(f.Data), MaxSize)), MaxSize+1) // so that no sum overflows
 	}
 	if size > MaxSize || len(files) > MaxFiles {
-		return nil, fault.New(fault.TooLarge, "proof would have %d files in %d bytes, over the limits of %d and %d", len(files), size, MaxFiles, MaxSize)
+		return nil, fault.New(fault.TooLarge, "proof would be over the limits of %d files and %d bytes", MaxFiles, MaxSize)
 	}
 	sorted := slices.SortedFunc(slices.Values(files), func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	if finding := checkNames(sorted); finding != "" {

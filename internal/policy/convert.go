@@ -44,8 +44,9 @@ func (r *reader) keys(field string, p principal, owners map[string]string) []rec
 	if len(p.SSH)+len(p.OpenPGP) == 0 {
 		r.add(p.At, "principal %.100q has no key: give one in ssh or openpgp", p.Name.S)
 	}
-	list := r.parseKeys(p.SSH, parseSSH)
-	list = append(list, r.parseKeys(p.OpenPGP, parseOpenPGP)...)
+	list := r.parseKeys(p.Name.S, p.SSH, parseSSH)
+	list = append(list, r.parseKeys(p.Name.S, p.OpenPGP, parseOpenPGP)...)
+	r.keyring = append(r.keyring, list...)
 	for _, k := range list {
 		for _, print := range k.prints {
 			if owner, taken := owners[print]; taken {
@@ -53,7 +54,7 @@ func (r *reader) keys(field string, p principal, owners map[string]string) []rec
 			}
 		}
 		for _, print := range k.prints {
-			owners[print] = p.Name.S
+			owners[print] = k.owner
 		}
 	}
 	slices.SortStableFunc(list, func(a, b publicKey) int {
@@ -67,7 +68,7 @@ func (r *reader) keys(field string, p principal, owners map[string]string) []rec
 	return out
 }
 
-func (r *reader) parseKeys(list []text, parse func(string) (publicKey, error)) []publicKey {
+func (r *reader) parseKeys(owner string, list []text, parse func(string) (publicKey, error)) []publicKey {
 	var out []publicKey
 	for _, t := range list {
 		k, err := parse(t.S)
@@ -75,7 +76,7 @@ func (r *reader) parseKeys(list []text, parse func(string) (publicKey, error)) [
 			r.add(t.At, "key %v", err)
 			continue
 		}
-		k.at = t.At
+		k.at, k.owner = t.At, owner
 		out = append(out, k)
 	}
 	return out

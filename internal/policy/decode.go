@@ -119,6 +119,7 @@ type reader struct {
 	file     string
 	findings []finding
 	places   map[string]place // of the fields of the canonical form
+	keyring  []publicKey      // of all principals
 }
 
 type finding struct {

@@ -112,11 +112,9 @@ func (r *reader) revoked(d *document) {
 	for _, v := range d.Revocations {
 		lines[fingerprint(v.Key.S)], _ = lineColumn(r.text, v.Key.At)
 	}
-	for _, p := range d.Principals {
-		for _, k := range append(r.parseKeys(p.SSH, parseSSH), r.parseKeys(p.OpenPGP, parseOpenPGP)...) {
-			if line, ok := lines[k.prints[0]]; ok {
-				r.add(k.at, "key %s of %.100q is revoked in line %d", k.prints[0], p.Name.S, line)
-			}
+	for _, k := range r.keyring {
+		if line, ok := lines[k.prints[0]]; ok {
+			r.add(k.at, "key %s of %.100q is revoked in line %d", k.prints[0], k.owner, line)
 		}
 	}
 }

@@ -31,6 +31,7 @@ var errSecret = errors.New("holds a private key: take it out of the document, an
 // sign with: the first is its own, the others are of subkeys.
 type publicKey struct {
 	at     place
+	owner  string // the principal's name
 	key    receipt.PublicKey
 	prints []string
 }
@@ -59,7 +60,7 @@ func parseSSH(line string) (publicKey, error) {
 		return publicKey{}, errors.New("is of another type than its first word says: " + key.Type())
 	}
 	spelled := key.Type() + " " + base64.StdEncoding.EncodeToString(key.Marshal())
-	return publicKey{0, receipt.PublicKey{Type: typeSSH, Key: spelled}, []string{ssh.FingerprintSHA256(key)}}, nil
+	return publicKey{key: receipt.PublicKey{Type: typeSSH, Key: spelled}, prints: []string{ssh.FingerprintSHA256(key)}}, nil
 }
 
 // parseOpenPGP reads one public key, armored or in base64 with any line breaks.
@@ -81,7 +82,7 @@ func parseOpenPGP(s string) (publicKey, error) {
 		prints = append(prints, upperHex(sub.PublicKey.Fingerprint))
 	}
 	spelled := base64.StdEncoding.EncodeToString(binary)
-	return publicKey{0, receipt.PublicKey{Type: typeOpenPGP, Key: spelled}, prints}, nil
+	return publicKey{key: receipt.PublicKey{Type: typeOpenPGP, Key: spelled}, prints: prints}, nil
 }
 
 func dearmor(s string) ([]byte, error) {

@@ -41,7 +41,7 @@ const maxFindings = 50
 // that is nil.
 //
 // A document that is no covenant is a fault CovenantText (VM602). What is wrong
-// is listed, each with file, line and column (in bytes): one that breaks TOML
+// is listed, each with file, line and column (in bytes): what breaks TOML 1.0
 // alone; else all keys, types and values that cannot be read; else all that
 // cannot be meant. One finding is the message, several are causes in their order.
 func Parse(text []byte, file string) (*receipt.Covenant, error) {
@@ -75,6 +75,7 @@ func (r *reader) read() *node {
 		r.add(at, "%v", err)
 		return nil
 	}
+	r.edition()
 	root, err := parse(r.text)
 	if err != nil {
 		r.add(1, "%v", err)

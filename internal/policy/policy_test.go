@@ -104,6 +104,10 @@ var bad = []struct {
 		[]string{"3:8: key " + adaFP + ` of "ada" is revoked in line 5`}},
 	{"principal's name", strings.Replace(least, "ada", "-ada", 1), []string{"2:1: name begins with -"}},
 	{"federation", least + "[federation]\naccept = \"all\"\n", []string{"5:1: accept is none of any, signed, trusted"}},
+	{"TOML 1.1", least + "a = \"\\e\"\n\"\\x62\" = { x = 1,\n y = 2 }\nc = { x = [\n1 ],}\nd = { \n}\ne = [{ x = { y = \"\"\"\\\\e\n\"\"\" # c\n } } ]\n",
+		[]string{`4:5: string has the escape \e, which TOML 1.0 has not`, `5:1: string has the escape \x, which TOML 1.0 has not`,
+			"5:10: inline table is not in one line, as TOML 1.0 wants it", "7:5: inline table does not end behind its last value, as TOML 1.0 wants it",
+			"9:5: inline table does not end behind its last value, as TOML 1.0 wants it", "11:12: inline table does not end behind its last value, as TOML 1.0 wants it"}},
 	{"big integer", least + "[[thresholds]]\nsigners = [{ count = 99999999999999999999 }]\n", []string{"5:22: "}},
 }
 
