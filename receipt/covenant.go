@@ -14,6 +14,14 @@ type Covenant struct {
 	Federation  Federation   `json:"federation"`
 }
 
+// Findings lists the rules of docs/spec/receipt.md that the values of v break,
+// so that who reads a covenant in another form can say where; nil if none.
+func (v *Covenant) Findings() []Finding {
+	c := new(checker)
+	v.check(c)
+	return c.fields
+}
+
 // Principal is one person or machine, however many keys it has.
 type Principal struct {
 	Name   string      `json:"name"`

@@ -123,9 +123,16 @@ func (e Evidence) check(c *checker, field string) {
 	c.when(len(e.MediaType) > maxBaseName || !mediaForm.MatchString(e.MediaType), field+".media_type", "is not a media type in lower case")
 }
 
+// Finding is a field that breaks its rule.
+type Finding struct {
+	Field string // as in the JSON form, such as covenant.principals[0].keys[1].key
+	Text  string // what is wrong with it, such as "is not base64"
+}
+
 // checker collects findings, so that a person sees all of them at once.
 type checker struct {
 	findings []*fault.Error
+	fields   []Finding
 }
 
 func (c *checker) fault() error {
@@ -144,6 +151,7 @@ func (c *checker) fault() error {
 
 func (c *checker) add(code fault.Code, field, finding string) {
 	c.findings = append(c.findings, fault.New(code, "%s %s", field, finding))
+	c.fields = append(c.fields, Finding{Field: field, Text: finding})
 }
 
 func (c *checker) when(bad bool, field, finding string) {

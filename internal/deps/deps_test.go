@@ -19,8 +19,8 @@ const module = "github.com/VaultSovereign/git-vaultmesh"
 var rows = [][]string{
 	{"internal/fault"},
 	{"internal/canon", "internal/gitrepo"},
-	{"internal/sign", "receipt"},
-	{"ledger", "internal/query", "internal/trust", "notes"},
+	{"internal/bundle", "internal/merkle", "internal/sign", "receipt"},
+	{"internal/policy", "internal/query", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
 	{"internal/recall", "internal/record", "internal/setup"},
 	{"internal/doctor"},

@@ -65,6 +65,7 @@ const (
 	IndexDamaged     Code = "VM519" // the index cannot be read
 	NoEvidence       Code = "VM520" // no such evidence is kept
 	HookRefused      Code = "VM601" // a hook of the repository refused
+	CovenantText     Code = "VM602" // a covenant as people write it, that cannot be read
 	NotEnough        Code = "VM603" // fewer principals have signed than must
 	RolledBack       Code = "VM604" // a covenant that was in force is gone
 	RivalCovenants   Code = "VM605" // several covenants claim to be the next
@@ -77,6 +78,7 @@ const (
 	Internal         Code = "VM901" // a fault of this program
 	Interrupted      Code = "VM902" // stopped by the user
 	OutputFailed     Code = "VM903" // standard output cannot be written
+	BadProofFile     Code = "VM904" // a mailed proof that is no canonical archive
 )
 
 // Entry is what the catalog says of a code.
@@ -173,6 +175,7 @@ var catalog = map[Code]Entry{
 	IndexDamaged:     {ExitRepository, "index is damaged", "it was removed, and is built anew by the next query: run the command again"},
 	NoEvidence:       {ExitNotFound, "no such evidence", "see what the receipt has:\ngit remembrancer show {receipt}"},
 	HookRefused:      {ExitRefused, "refused by a hook", "nothing was recorded; the hook's words above say what it wants"},
+	CovenantText:     {ExitUsage, "covenant document cannot be read", "mend what is named above, by line and column; nothing was recorded. The form is in docs/spec/covenant.md"},
 	NotEnough:        {ExitInvalid, "too few have signed", "have others sign it too; who may, and how many must:\ngit vaultmesh sign {receipt}\ngit vaultmesh covenant show"},
 	RolledBack:       {ExitInvalid, "covenant was rolled back", "do not trust this copy of the ledger; fetch one that has it:\ngit fetch {remote}"},
 	RivalCovenants:   {ExitIncomplete, "rival covenants", "ask the principals which one they mean, and say so:\ngit vaultmesh covenant log\ngit vaultmesh covenant adopt ID"},
@@ -185,4 +188,5 @@ var catalog = map[Code]Entry{
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
 	Interrupted:      {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
 	OutputFailed:     {ExitOther, "output cannot be written", "look at the disk or the program that reads the output"},
+	BadProofFile:     {ExitInvalid, "proof file is malformed", "it was cut off, changed or packed anew on its way; get it again from where it was made, as an attachment"},
 }
