@@ -19,7 +19,7 @@ const module = "github.com/VaultSovereign/git-vaultmesh"
 var rows = [][]string{
 	{"internal/fault"},
 	{"internal/canon", "internal/gitrepo"},
-	{"internal/sign", "receipt"},
+	{"internal/sign", "internal/tsa", "receipt"},
 	{"ledger", "internal/query", "notes"},
 	{"internal/annotate", "internal/config", "internal/index", "internal/verify"},
 	{"internal/recall", "internal/record", "internal/setup"},
@@ -90,6 +90,7 @@ var doors = []struct {
 	{"prints", regexp.MustCompile(`\bfmt\.(Print|Println|Printf)\(|os\.Stdout|os\.Stderr`), "internal/cli/output.go internal/cli/cli.go internal/bench/"},
 	{"reads the clock", regexp.MustCompile(`\btime\.(Now|Since|Until)\b`), "internal/cli/cli.go internal/bench/"},
 	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/cli/pager.go internal/bench/"},
+	{"speaks HTTP", regexp.MustCompile(`"net/http"`), "internal/tsa/client.go internal/tsa/server.go"},
 	{"moves a ref", regexp.MustCompile(`"(update-ref|fast-import)"`), "internal/gitrepo/refs.go internal/bench/"},
 	{"runs before main", regexp.MustCompile(`(?m)^func init\(\)`), "nowhere"},
 }
