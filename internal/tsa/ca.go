@@ -49,7 +49,7 @@ func OpenCA(dir string, now time.Time) (*CA, error) {
 		return nil, err
 	}
 	var ca *CA
-	err = d.locked(func() error {
+	err = d.locked(func() (err error) {
 		ca, err = d.openOrMake(now)
 		return err
 	})
@@ -80,8 +80,10 @@ func (d folder) openOrMake(now time.Time) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = d.readSerial()
-	return ca, err
+	if _, err := d.readSerial(); err != nil {
+		return nil, err
+	}
+	return ca, nil
 }
 
 // make writes the numbers first: the authority is there when its own file is.

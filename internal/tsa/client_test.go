@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -260,9 +261,11 @@ func TestRedirections(t *testing.T) {
 
 func TestNoRedirectionOutOfTLS(t *testing.T) {
 	a := newAuthority(t)
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://"+r.Host+"/", http.StatusTemporaryRedirect)
 	}))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
 	defer secure.Close()
 	client := Client{Now: clock, Transport: secure.Client().Transport}
 	_, err := client.Stamp(t.Context(), Authority{Name: "test", URL: secure.URL, Trust: a.trust()}, [32]byte{})

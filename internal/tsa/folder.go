@@ -2,6 +2,7 @@ package tsa
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -116,6 +117,6 @@ func (d folder) read(name string) ([]byte, error) {
 }
 
 func (d folder) damaged(format string, args ...any) *fault.Error {
-	return fault.New(fault.AuthorityDamaged, "the authority in "+quoted(string(d))+" cannot be used: "+format, args...).
+	return fault.New(fault.AuthorityDamaged, "the authority in %s cannot be used: %s", quoted(string(d)), fmt.Sprintf(format, args...)).
 		With("path", string(d))
 }

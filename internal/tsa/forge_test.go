@@ -43,7 +43,7 @@ func newAuthority(t testing.TB, change ...func(*x509.Certificate)) *authority {
 	a := &authority{rootKey: newKey(t), key: newKey(t)}
 	rootTemplate := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Root"},
-		NotBefore: noon.AddDate(-1, 0, 0), NotAfter: noon.AddDate(9, 0, 0),
+		NotBefore: noon.AddDate(-10, 0, 0), NotAfter: noon.AddDate(30, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
 	}
 	a.root = certify(t, rootTemplate, rootTemplate, a.rootKey.Public(), a.rootKey)
