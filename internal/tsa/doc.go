@@ -9,11 +9,11 @@
 // A token is kept as a TimeStampResp (RFC 3161 section 2.4.2) in one spelling,
 // in a file named rfc3161-<SHA-256 of the file>.tsr, so that openssl reads it:
 //
-//	30 82 03 1c                 SEQUENCE
+//	30 82 04 3c                 SEQUENCE
 //	   30 03 02 01 00           PKIStatusInfo: granted, and nothing else
-//	   30 82 03 13 06 09 …      TimeStampToken, one CMS SignedData (RFC 5652)
+//	   30 82 04 33 06 09 …      TimeStampToken, one CMS SignedData (RFC 5652)
 //
-//	$ openssl ts -verify -digest 4f1c… -in rfc3161-….tsr -CAfile root.pem -attime 1795442700
+//	$ openssl ts -verify -digest a0ed… -in rfc3161-8d92….tsr -CAfile root.pem -attime 1795356330
 //
 // All of it is DER; there is one signer, and nothing that is not signed besides
 // certificates; the hash is SHA-256. [Parse] takes nothing else, [Normalize]

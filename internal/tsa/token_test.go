@@ -460,20 +460,19 @@ func TestRequestIsNew(t *testing.T) {
 	}
 }
 
-// What Parse takes is what it gives, and Normalize leaves it alone.
+// What Parse takes is what it gives, and Normalize leaves it alone; what Normalize
+// makes is taken.
 func FuzzParse(f *testing.F) {
-	a, q := newAuthority(f), newRequest(f)
-	f.Add(forge(a, q).response())
-	f.Add([]byte{0x30, 0x05, 0x30, 0x03, 0x02, 0x01, 0x00})
-	rejected := forge(a, q)
-	rejected.status = sequence(integer(big.NewInt(2)))
-	f.Add(rejected.response())
-	trust := newAuthority(f).trust()
+	good := exampleToken(f)
+	f.Add(good)
+	f.Add(granted)
+	f.Add(sequence(sequence(integer(big.NewInt(1))), good[9:]))
+	f.Add(sequence(sequence(integer(big.NewInt(2)), []byte{3, 2, 5, 0x20})))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		stored, normal, err := Normalize(b)
 		if err == nil {
-			if again, err := Parse(stored); err != nil || again.Verify(trust) == nil || !again.Time.Equal(normal.Time) {
-				t.Fatalf("%x is made %x, which does not hold: %v", b, stored, err)
+			if again, err := Parse(stored); err != nil || !again.Time.Equal(normal.Time) || again.Imprint != normal.Imprint {
+				t.Fatalf("%x is made %x: %v", b, stored, err)
 			}
 		}
 		token, err := Parse(b)
@@ -482,9 +481,6 @@ func FuzzParse(f *testing.F) {
 		}
 		if !bytes.Equal(token.Bytes(), b) || !bytes.Equal(stored, b) {
 			t.Fatalf("%x has another spelling, %x", b, stored)
-		}
-		if token.Verify(trust) == nil {
-			t.Fatalf("%x verifies under a root that signed nothing", b)
 		}
 	})
 }
