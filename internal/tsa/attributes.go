@@ -20,17 +20,21 @@ type attributes struct {
 	v1, v2      cryptobyte.String // SigningCertificate and SigningCertificateV2
 }
 
-// readAttributes reads the content of a SET of attributes. None may be there
-// twice, or have more than one value.
+// readAttributes reads the content of a SET of attributes, which is signed in
+// the order of DER (RFC 5652 section 5.4). None may be there twice, or have more
+// than one value.
 func readAttributes(b []byte) (attributes, error) {
 	var a attributes
+	var last []byte
 	seen := map[string]bool{}
 	for s := cryptobyte.String(b); !s.Empty(); {
+		before := s
 		id, value, ok := readAttribute(&s)
-		if !ok || seen[id.String()] {
+		element := before[:len(before)-len(s)]
+		if !ok || seen[id.String()] || bytes.Compare(last, element) > 0 {
 			return a, forged("the signed attributes of the time-stamp are malformed")
 		}
-		seen[id.String()] = true
+		seen[id.String()], last = true, element
 		if !a.keep(id, value) {
 			return a, forged("a signed attribute of the time-stamp is malformed")
 		}

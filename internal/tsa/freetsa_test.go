@@ -3,6 +3,7 @@ package tsa
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -47,6 +48,14 @@ func TestFreeTSAVerifiesAtItsTime(t *testing.T) {
 		}
 		if token.Imprint != sha256.Sum256(relic(t, name)) {
 			t.Errorf("%s: imprint %x", name, token.Imprint)
+		}
+		dir := t.TempDir()
+		write(t, dir, "kept.tsr", stored)
+		write(t, dir, "root.pem", relic(t, "generated/freetsa-root-from-token.pem"))
+		out, err := openssl(t, dir, "ts", "-verify", "-in", "kept.tsr", "-digest", fmt.Sprintf("%x", token.Imprint),
+			"-CAfile", "root.pem", "-attime", fmt.Sprint(token.Time.Unix()))
+		if err != nil {
+			t.Errorf("%s: openssl: %s", name, out)
 		}
 		if got := token.Time.Format(time.RFC3339); got[:10] != "2025-10-19" {
 			t.Errorf("%s: time %s", name, got)

@@ -105,6 +105,7 @@ func TestServerRejects(t *testing.T) {
 		{"other policy", sequence(one, good, id(policy)), "policy is not supported"},
 		{"critical extension", sequence(one, good, wrapped(context0, sequence(id(policy), []byte{1, 1, 0xFF}, octets(nil)))), "extension is not supported"},
 		{"extension", sequence(one, good, wrapped(context0, sequence(id(policy), octets(nil)))), "extension is not supported"},
+		{"endless nonce", sequence(one, good, wrapped(tag.INTEGER, bytes.Repeat([]byte{1}, 200))), "wrong format"},
 		{"indefinite length", append(append([]byte{0x30, 0x80}, sequence(one, good)[2:]...), 0, 0), "wrong format"},
 	} {
 		_, err := grantedToken(s.Reply(test.query))
@@ -385,6 +386,22 @@ func TestServerWithoutNumbersRejects(t *testing.T) {
 	q := newRequest(t)
 	if _, err := grantedToken(s.Reply(q.Bytes())); !fault.Has(err, fault.TSARefused) || !strings.Contains(err.Error(), "system failure") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A process that died before the authority was whole left its numbers: they go
+// on.
+func TestHalfMadeAuthorityIsMade(t *testing.T) {
+	dir := t.TempDir() + "/tsa"
+	openCA(t, dir)
+	if err := folder(dir).writeSerial(1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, authorityFile)); err != nil {
+		t.Fatal(err)
+	}
+	if got := counters(t, newServer(t, dir), 1); len(got) != 1 || got[0] != 1000 {
+		t.Errorf("the first number is %v", got)
 	}
 }
 

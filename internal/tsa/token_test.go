@@ -261,6 +261,7 @@ func TestTrustAndRequestDecide(t *testing.T) {
 		{"right policy", "", func(u *Trust) { u.Policy = "1.2.3.4.1" }},
 		{"two roots", "", func(u *Trust) { u.Roots = append(u.Roots, other.root) }},
 		{"no root", fault.TSAUntrusted, func(u *Trust) { u.Roots = nil }},
+		{"nothing as root", fault.TSAUntrusted, func(u *Trust) { u.Roots[0] = nil }},
 		{"wrong certificate", fault.TSAUntrusted, func(u *Trust) { u.Certificates = digest(other.signer.Raw) }},
 		{"wrong key", fault.TSAUntrusted, func(u *Trust) { u.SPKIs = digest(other.signer.RawSubjectPublicKeyInfo) }},
 		{"root pinned as signer", fault.TSAUntrusted, func(u *Trust) { u.Certificates = digest(a.root.Raw) }},

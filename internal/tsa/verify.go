@@ -209,7 +209,9 @@ func (t *Token) chain(signer *x509.Certificate, trust Trust) error {
 func pool(certificates []*x509.Certificate) *x509.CertPool {
 	p := x509.NewCertPool()
 	for _, c := range certificates {
-		p.AddCert(c)
+		if c != nil {
+			p.AddCert(c)
+		}
 	}
 	return p
 }
