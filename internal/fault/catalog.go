@@ -44,6 +44,24 @@ const (
 	BadSpelling      Code = "VM310" // a signature file that is not in the stored form
 	WrongNamespace   Code = "VM311" // an SSH signature made for something else
 	KeyExists        Code = "VM312" // a key file would be overwritten
+	BadToken         Code = "VM401" // bytes that are no time-stamp token in the one spelling
+	TokenForged      Code = "VM402" // a token's signature, or what it binds, does not hold
+	TSAUntrusted     Code = "VM403" // a token by somebody who is not trusted
+	TSAUnfit         Code = "VM404" // a certificate that must not sign time-stamps
+	TSAExpired       Code = "VM405" // a certificate that was not valid at the token's time
+	BadAlgorithm     Code = "VM406" // an algorithm that a token must not use
+	TokenClaims      Code = "VM407" // a policy, accuracy or extension that is not accepted
+	OtherImprint     Code = "VM408" // a token over something else
+	OtherNonce       Code = "VM409" // a token that answers another request
+	OtherTime        Code = "VM410" // a new token whose time is not now
+	TSARefused       Code = "VM411" // the authority says no
+	TSAUnreachable   Code = "VM412" // the authority does not answer
+	TSAAnswer        Code = "VM413" // the authority's answer is no time-stamp
+	BadTSA           Code = "VM414" // an address, header or policy of the wrong form
+	BadPin           Code = "VM415" // not a pin
+	PinMismatch      Code = "VM416" // a certificate that is not the pinned one
+	BadCertificate   Code = "VM417" // not a certificate
+	AuthorityDamaged Code = "VM418" // the folder of an own authority cannot be used
 	NoLedger         Code = "VM501" // no ledger in this repository
 	BadLedgerRef     Code = "VM502" // the ledger ref does not name a ledger
 	RefLocked        Code = "VM503" // the ledger ref is locked
@@ -152,7 +170,27 @@ var catalog = map[Code]Entry{
 	BadSpelling:     {ExitInvalid, "signature is not in its form", "a signature is stored as one binary OpenPGP packet, or in ssh-keygen's own armor; add it with:\ngit vaultmesh sign ID --import FILE"},
 	WrongNamespace:  {ExitInvalid, "signature was made for something else", "sign receipts in their own namespace:\nssh-keygen -Y sign -n vaultmesh -f KEY receipt.json"},
 	KeyExists:       {ExitUsage, "key file exists", "a key is never overwritten; name another file:\ngit vaultmesh key generate --output FILE"},
-	NoLedger:        {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
+	BadToken: {ExitInvalid, "not a time-stamp token", "nothing is proven by it; see what it is, and ask an authority for another:\n" +
+		"openssl ts -reply -text -in {path}"},
+	TokenForged:    {ExitInvalid, "time-stamp does not hold", "it was changed, or was never a time-stamp of its authority; ask for another, or take it from a good clone"},
+	TSAUntrusted:   {ExitInvalid, "time-stamp authority is not trusted", "compare the root and the certificate of the authority with those that are trusted"},
+	TSAUnfit:       {ExitInvalid, "certificate must not sign time-stamps", "the authority must use a certificate that is for time-stamps alone (RFC 3161 section 2.3); ask another authority"},
+	TSAExpired:     {ExitInvalid, "certificate was not valid then", "ask an authority whose certificate is valid; this one's clock or certificate is wrong"},
+	BadAlgorithm:   {ExitInvalid, "algorithm is not accepted", "ask an authority that signs with RSA or ECDSA over SHA-256, SHA-384 or SHA-512"},
+	TokenClaims:    {ExitInvalid, "time-stamp claims what is not accepted", "ask for the policy that is wanted, or ask another authority"},
+	OtherImprint:   {ExitInvalid, "time-stamp of something else", "it proves nothing here; ask for one of this file"},
+	OtherNonce:     {ExitInvalid, "time-stamp answers another request", "an old answer was played back, or the authority ignores nonces: ask again, or ask another authority"},
+	OtherTime:      {ExitInvalid, "time-stamp is not of now", "set this machine's clock; if it is right, the authority's is wrong:\ndate -u"},
+	TSARefused:     {ExitPeer, "time-stamp authority refused", "its words above say why; ask another authority, or ask later"},
+	TSAUnreachable: {ExitPeer, "time-stamp authority cannot be reached", "try it by itself; what is recorded stays, and a time-stamp can be added later:\ncurl -sSI {url}"},
+	TSAAnswer:      {ExitPeer, "not the answer of a time-stamp authority", "check the address; a proxy or a login page may have answered in its place:\ncurl -sSI {url}"},
+	BadTSA:         {ExitUsage, "wrong description of a time-stamp authority", "give an http or https address, a policy such as 1.3.6.1.4.1.4146.2.3, a header as \"Name: value\""},
+	BadPin:         {ExitUsage, "not a pin", "give the SHA-256 of a certificate or of its public key, as hex or base64:\nopenssl x509 -in FILE -noout -fingerprint -sha256"},
+	PinMismatch:    {ExitInvalid, "certificate is not the pinned one", "nothing was kept; compare the pin with the one that the authority publishes"},
+	BadCertificate: {ExitUsage, "certificate cannot be read", "name a file of certificates as PEM or DER:\nopenssl x509 -in {path} -noout -subject"},
+	AuthorityDamaged: {ExitRepository, "folder of the authority cannot be used", "take the folder from a backup, or begin an authority in another one; only its owner may read it:\n" +
+		"chmod -R go= {path}"},
+	NoLedger: {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
 	BadLedgerRef: {ExitRepository, "ledger ref names no ledger", "see what it names, and where a good copy is:\n" +
 		"git cat-file -t {ref}\ngit ls-remote {remote} {ref}"},
 	RefLocked: {ExitRace, "ledger ref is locked", "another git is writing, or one crashed; if none is running, remove the lock:\nrm {lock}"},
