@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -259,6 +260,9 @@ func TestBadTokensAreRefused(t *testing.T) {
 			stored, token, err := q.Accept(f.response(), trust, noon)
 			if code := fault.From(err).Code; err == nil || code != test.code {
 				t.Errorf("got %v, want %s", err, test.code)
+			}
+			if err != nil && strings.Contains(err.Error(), "library") {
+				t.Errorf("only the library sees it: %v", err)
 			}
 			if stored != nil || token != nil {
 				t.Error("something is returned beside a fault")
