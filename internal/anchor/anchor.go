@@ -2,8 +2,8 @@
 // covenant of each was accepted last: what ssh's known_hosts is for hosts.
 //
 // The file has one line a ledger, sorted by id, with four words: the ledger's id,
-// the version and the id of the covenant that was accepted (0 and - for none),
-// and the ledger's name. Lines that begin with # are kept.
+// the version and the id of the covenant that was accepted (0 and - for none; with !
+// behind the version a person said so), and the ledger's name. Lines that begin with # are kept.
 //
 //	3c8acbb7…64 hex… 2 9ef82269…64 hex… api
 //
@@ -103,12 +103,13 @@ func parseLine(line string) (Known, error) {
 	if words[1] == "0" && words[2] == "-" {
 		return k, nil
 	}
-	version, err := strconv.ParseInt(words[1], 10, 64)
+	number, adopted := strings.CutSuffix(words[1], "!")
+	version, err := strconv.ParseInt(number, 10, 64)
 	covenant, idErr := receipt.ParseDigest(words[2])
 	if err != nil || version < 1 || idErr != nil {
 		return Known{}, errors.New("what follows the ledger's id is not a version and the id of its covenant")
 	}
-	k.Pin = trust.Pin{Version: version, ID: covenant}
+	k.Pin = trust.Pin{Version: version, ID: covenant, Adopted: adopted}
 	return k, nil
 }
 
@@ -116,7 +117,11 @@ func parseLine(line string) (Known, error) {
 func (k Known) String() string {
 	pin := "0 -"
 	if k.Pin.Version > 0 {
-		pin = fmt.Sprintf("%d %s", k.Pin.Version, k.Pin.ID)
+		mark := ""
+		if k.Pin.Adopted {
+			mark = "!"
+		}
+		pin = fmt.Sprintf("%d%s %s", k.Pin.Version, mark, k.Pin.ID)
 	}
 	return strings.TrimRight(k.Ledger.String()+" "+pin+" "+oneLine(k.Name), " ")
 }
@@ -145,6 +150,19 @@ func Find(list []Known, id receipt.ID) (Known, bool) {
 // had to change. The fault is ReadFailed (VM114), BadAnchor (VM609) or one of
 // writing, ReadOnly (VM507).
 func Remember(path string, k Known) (changed bool, err error) {
+	return set(path, k, func(before Known) bool {
+		return before == k || before.Pin.Version > k.Pin.Version || before.Pin.Version == k.Pin.Version && before.Pin.Adopted
+	})
+}
+
+// Adopt is [Remember] for what a person said: it replaces a later version too.
+func Adopt(path string, k Known) error {
+	_, err := set(path, k, func(before Known) bool { return before == k })
+	return err
+}
+
+// set writes the line of a ledger, unless the one that is there is to stay.
+func set(path string, k Known, stays func(before Known) bool) (changed bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return false, unwritten(path, err)
 	}
@@ -163,7 +181,7 @@ func Remember(path string, k Known) (changed bool, err error) {
 		return false, err
 	}
 	before, there := Find(list, k.Ledger)
-	if there && (before == k || before.Pin.Version > k.Pin.Version) {
+	if there && stays(before) {
 		return false, nil
 	}
 	return true, replace(path, f, withLine(b, k))

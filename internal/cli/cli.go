@@ -72,17 +72,21 @@ type global struct {
 
 type vaultmeshGrammar struct {
 	global
-	Init    initCmd    `cmd:"" help:"begin a ledger, or take the one that a remote has"`
-	Record  recordCmd  `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
-	Verify  verifyCmd  `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
-	Show    showCmd    `cmd:"" help:"show a receipt"`
-	Sign    signCmd    `cmd:"" help:"add a signature to a receipt"`
-	Key     keyCmd     `cmd:"" help:"make, list or export keys"`
-	Notes   notesCmd   `cmd:"" help:"make git's notes from the ledger"`
-	Status  statusCmd  `cmd:"" help:"say what ledger this clone has"`
-	Doctor  doctorCmd  `cmd:"" help:"look for what is in the way"`
-	Help    helpCmd    `cmd:"" help:"explain a command"`
-	Version versionCmd `cmd:"" help:"print the version"`
+	Init   initCmd   `cmd:"" help:"begin a ledger, or take the one that a remote has"`
+	Record recordCmd `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
+	Verify verifyCmd `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
+	Show   showCmd   `cmd:"" help:"show a receipt"`
+	Sign   signCmd   `cmd:"" help:"add a signature to a receipt"`
+	Key    keyCmd    `cmd:"" help:"make, list or export keys"`
+
+	Covenant  covenantCmd  `cmd:"" help:"show or change who may sign, and how many must"`
+	Timestamp timestampCmd `cmd:"" help:"get time-stamps for receipts"`
+	TSA       tsaCmd       `cmd:"" name:"tsa" help:"say which time-stamp authorities are asked, or be one"`
+	Notes     notesCmd     `cmd:"" help:"make git's notes from the ledger"`
+	Status    statusCmd    `cmd:"" help:"say what ledger this clone has"`
+	Doctor    doctorCmd    `cmd:"" help:"look for what is in the way"`
+	Help      helpCmd      `cmd:"" help:"explain a command"`
+	Version   versionCmd   `cmd:"" help:"print the version"`
 }
 
 type remembrancerGrammar struct {

@@ -23,11 +23,16 @@ func (c *initCmd) Run(a *app) error {
 	if err := a.open(false); err != nil {
 		return err
 	}
+	authorities, err := a.authorities(nil)
+	if err != nil {
+		return err
+	}
 	bar := a.progress("verifying receipts")
 	out, err := setup.Ledger(a.ctx, setup.Request{
 		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
-		Progress: bar.add,
-		Signer:   func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
+		Progress:    bar.add,
+		Authorities: authorities,
+		Signer:      func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
 	})
 	bar.done()
 	if err != nil {

@@ -38,6 +38,7 @@ type recordCmd struct {
 	AllowSecret bool     `help:"record even what looks like a secret"`
 	NoSign      bool     `help:"leave it unsigned: nobody vouches for it then"`
 	signing
+	stamping
 	fetching
 }
 
@@ -79,6 +80,9 @@ func (c *recordCmd) Run(a *app) error {
 	if err := c.print(a, out); err != nil || c.DryRun {
 		return err
 	}
+	if err := a.keepPending(out); err != nil {
+		return err
+	}
 	if err := a.annotate(); err != nil && !fault.Has(err, fault.Interrupted) {
 		return err // interrupted, the receipt is recorded all the same
 	}
@@ -96,7 +100,10 @@ func (c *recordCmd) place(a *app, bar *progress) (record.Place, error) {
 		return p, nil
 	}
 	var err error
-	p.Signer, err = c.orUnsigned(a, c.NoSign)
+	if p.Signer, err = c.orUnsigned(a, c.NoSign); err != nil {
+		return p, err
+	}
+	p.Stamper, err = a.stamper(c.stamping)
 	return p, err
 }
 
@@ -181,6 +188,26 @@ type recorded struct {
 	Remarks      []string        `json:"remarks"`
 	Receipt      json.RawMessage `json:"receipt"`
 	Signed       []signedBy      `json:"signed"`
+	Stamped      []stampedBy     `json:"stamped"`
+	Pending      []string        `json:"pending"` // authorities whose tokens are still to be had
+}
+
+// stampedBy is a token that was got, as programs are told.
+type stampedBy struct {
+	Authority string `json:"authority"`
+	Time      string `json:"time"`
+	File      string `json:"file"`
+}
+
+func timestamps(out *record.Outcome) (got []stampedBy, pending []string) {
+	got, pending = []stampedBy{}, []string{}
+	for _, s := range out.Stamped {
+		got = append(got, stampedBy{s.Authority, stamp(s.Time), ledger.Proof{Type: "rfc3161", Data: s.Token}.Name()})
+	}
+	for _, p := range out.Pending {
+		pending = append(pending, p.Authority)
+	}
+	return got, pending
 }
 
 // signedBy is a signature that was made, as programs are told.
@@ -207,7 +234,8 @@ func (c *recordCmd) print(a *app, out *record.Outcome) error {
 		status = "preview"
 	}
 	if a.out.structured() {
-		return a.out.emit(recorded{out.ID.String(), out.Path, string(out.Head), status, orEmpty(out.Remarks), out.Bytes, signatures(out.Signed)})
+		got, pending := timestamps(out)
+		return a.out.emit(recorded{out.ID.String(), out.Path, string(out.Head), status, orEmpty(out.Remarks), out.Bytes, signatures(out.Signed), got, pending})
 	}
 	if status == "preview" {
 		a.out.bytes(out.Bytes)
@@ -236,6 +264,9 @@ func (c *recordCmd) summarise(a *app, status string, out *record.Outcome) error 
 	}
 	for _, m := range out.Signed {
 		a.out.line("  signed  %s", m.By)
+	}
+	for _, s := range out.Stamped {
+		a.out.line("  stamped %s by %s", stamp(s.Time), s.Authority)
 	}
 	if len(out.Signed) == 0 && status == "recorded" {
 		a.out.line("  unsigned: nobody vouches for it")

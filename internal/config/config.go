@@ -4,8 +4,10 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -27,6 +29,20 @@ type Config struct {
 	Partial bool       // the clone lacks objects that its remote has
 	Unknown []string   // names below vaultmesh. that nothing reads
 	Signing Signing
+	TSAs    []TSA // sorted by name
+}
+
+// TSA is a time-stamp authority that is asked: vaultmesh.tsa.NAME.*.
+type TSA struct {
+	Name     string
+	URL      string
+	CACert   string // a file with roots, PEM or DER
+	Cert     string // a file with the signer's certificate, which alone counts then
+	Pin      string // the SHA-256 of the signer's public key, which alone counts then
+	Policy   string // the policy to ask for
+	Header   string // "Name: value" to send, such as a token
+	Timeout  time.Duration
+	Required bool // nothing is recorded without its token
 }
 
 // Signing says with which key to sign: git's own settings, and two of ours.
@@ -93,12 +109,68 @@ func Load(c gitrepo.Config) (Config, error) {
 	cfg.Tracked = slices.Compact(cfg.Tracked)
 	cfg.PushTo, _ = c.Value("remote.pushdefault")
 	_, cfg.Partial = c.Value("extensions.partialclone")
+	if cfg.TSAs, err = authorities(c); err != nil {
+		return cfg, err
+	}
 	for _, name := range c.Names("vaultmesh.") {
-		if !slices.Contains(known, name) {
+		if _, _, ok := tsaSetting(name); !slices.Contains(known, name) && !ok {
 			cfg.Unknown = append(cfg.Unknown, name)
 		}
 	}
 	return cfg, nil
+}
+
+// tsaSetting splits vaultmesh.tsa.NAME.VARIABLE.
+func tsaSetting(name string) (authority, variable string, ok bool) {
+	rest, ok := strings.CutPrefix(name, "vaultmesh.tsa.")
+	i := strings.LastIndexByte(rest, '.')
+	if !ok || i < 1 {
+		return "", "", false
+	}
+	authority, variable = rest[:i], rest[i+1:]
+	return authority, variable, slices.Contains([]string{"url", "cacert", "cert", "pin", "policy", "header", "timeout", "required"}, variable)
+}
+
+// authorities reads the time-stamp authorities. One without a URL is not asked.
+func authorities(c gitrepo.Config) ([]TSA, error) {
+	byName := make(map[string]*TSA)
+	for _, name := range c.Names("vaultmesh.tsa.") {
+		authority, variable, ok := tsaSetting(name)
+		if !ok {
+			continue
+		}
+		t := byName[authority]
+		if t == nil {
+			t = &TSA{Name: authority}
+			byName[authority] = t
+		}
+		value, _ := c.Value(name)
+		if err := t.set(variable, name, value); err != nil {
+			return nil, err
+		}
+	}
+	var list []TSA
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		if byName[name].URL != "" {
+			list = append(list, *byName[name])
+		}
+	}
+	return list, nil
+}
+
+func (t *TSA) set(variable, name, value string) error {
+	var err error
+	switch variable {
+	case "required":
+		t.Required, err = boolean(name, value)
+	case "timeout":
+		if t.Timeout, err = time.ParseDuration(value); err != nil || t.Timeout <= 0 {
+			return bad(name, value, "a duration such as 10s")
+		}
+	default:
+		*map[string]*string{"url": &t.URL, "cacert": &t.CACert, "cert": &t.Cert, "pin": &t.Pin, "policy": &t.Policy, "header": &t.Header}[variable] = value
+	}
+	return err
 }
 
 func signing(c gitrepo.Config) (Signing, error) {

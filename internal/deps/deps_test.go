@@ -18,7 +18,7 @@ const module = "github.com/VaultSovereign/git-vaultmesh"
 // rows is the house, from the ground up; docs/architecture.md draws it.
 var rows = [][]string{
 	{"internal/fault"},
-	{"internal/canon", "internal/gitrepo"},
+	{"internal/canon", "internal/gitrepo", "internal/lockfile"},
 	{"internal/bundle", "internal/merkle", "internal/sign", "internal/tsa", "receipt"},
 	{"internal/policy", "internal/query", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
@@ -89,7 +89,7 @@ var doors = []struct {
 	{"reads the process environment", regexp.MustCompile(`\bos\.(Getenv|LookupEnv|Environ)\(`), "internal/cli/cli.go ledger/ledger.go internal/bench/"},
 	{"prints", regexp.MustCompile(`\bfmt\.(Print|Println|Printf)\(|os\.Stdout|os\.Stderr`), "internal/cli/output.go internal/cli/cli.go internal/bench/"},
 	{"reads the clock", regexp.MustCompile(`\btime\.(Now|Since|Until)\b`), "internal/cli/cli.go internal/bench/"},
-	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/sign/program.go internal/cli/pager.go internal/bench/"},
+	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/sign/program.go internal/cli/pager.go internal/cli/editor.go internal/bench/"},
 	{"moves a ref", regexp.MustCompile(`"(update-ref|fast-import)"`), "internal/gitrepo/refs.go internal/bench/"},
 	{"runs before main", regexp.MustCompile(`(?m)^func init\(\)`), "nowhere"},
 }

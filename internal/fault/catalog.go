@@ -62,6 +62,7 @@ const (
 	PinMismatch      Code = "VM416" // a certificate that is not the pinned one
 	BadCertificate   Code = "VM417" // not a certificate
 	AuthorityDamaged Code = "VM418" // the folder of an own authority cannot be used
+	NoTSA            Code = "VM419" // no time-stamp authority is configured
 	NoLedger         Code = "VM501" // no ledger in this repository
 	BadLedgerRef     Code = "VM502" // the ledger ref does not name a ledger
 	RefLocked        Code = "VM503" // the ledger ref is locked
@@ -91,6 +92,8 @@ const (
 	NoCovenant       Code = "VM607" // the ledger trusts nobody
 	WrongLedger      Code = "VM608" // another ledger than the one that was named
 	BadAnchor        Code = "VM609" // a file of known ledgers that cannot be read
+	NoChange         Code = "VM610" // a covenant that says what the one in force says
+	EditFailed       Code = "VM611" // the editor ended badly
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Internal         Code = "VM901" // a fault of this program
@@ -190,6 +193,7 @@ var catalog = map[Code]Entry{
 	BadCertificate: {ExitUsage, "certificate cannot be read", "name a file of certificates as PEM or DER:\nopenssl x509 -in {path} -noout -subject"},
 	AuthorityDamaged: {ExitRepository, "folder of the authority cannot be used", "take the folder from a backup, or begin an authority in another one; only its owner may read it:\n" +
 		"chmod -R go= {path}"},
+	NoTSA:    {ExitUsage, "no time-stamp authority", "name one, with its root:\ngit vaultmesh tsa add NAME URL --cacert FILE"},
 	NoLedger: {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
 	BadLedgerRef: {ExitRepository, "ledger ref names no ledger", "see what it names, and where a good copy is:\n" +
 		"git cat-file -t {ref}\ngit ls-remote {remote} {ref}"},
@@ -221,6 +225,8 @@ var catalog = map[Code]Entry{
 	NoCovenant:       {ExitIncomplete, "ledger trusts nobody", "write down who may sign, and adopt it:\ngit vaultmesh covenant propose FILE"},
 	WrongLedger:      {ExitInvalid, "not the ledger that was named", "this may be somebody else's ledger; compare its id with a person who knows it"},
 	BadAnchor:        {ExitUsage, "anchor cannot be read", "a line is a ledger's id, and if need be the version and id of its covenant and a name"},
+	NoChange:         {ExitUsage, "nothing to propose", "change the document first:\ngit vaultmesh covenant edit"},
+	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},

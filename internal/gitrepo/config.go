@@ -130,6 +130,15 @@ func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
 	return nil
 }
 
+// SetConfig sets a value in the repository's own configuration, in place of what
+// is there. The fault is ReadOnly (VM507) or GitRefused (VM112).
+func (r *Repo) SetConfig(ctx context.Context, name, value string) error {
+	if _, err := r.git.run(ctx, nil, "config", "--local", "--replace-all", name, value); err != nil {
+		return r.writeFault(err, "the configuration cannot be written")
+	}
+	return nil
+}
+
 // SetGlobal sets a value in the user's own configuration. The fault is ReadOnly
 // (VM507) or GitRefused (VM112).
 func SetGlobal(ctx context.Context, o Options, name, value string) error {
@@ -138,6 +147,17 @@ func SetGlobal(ctx context.Context, o Options, name, value string) error {
 		return r.writeFault(err, "your configuration cannot be written")
 	}
 	return nil
+}
+
+// Editor is the command with which git would have a text changed. The fault is
+// BadConfig (VM104) where there is none.
+func (r *Repo) Editor(ctx context.Context) (string, error) {
+	out, err := r.git.run(ctx, nil, "var", "GIT_EDITOR")
+	var f *failure
+	if asFailure(err, &f) {
+		return "", fault.New(fault.BadConfig, "git knows no editor").With("key", "core.editor").Because(f)
+	}
+	return strings.TrimSuffix(string(out), "\n"), err
 }
 
 // Pager is the command with which git would show long output, by GIT_PAGER,

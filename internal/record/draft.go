@@ -21,6 +21,9 @@ type draft struct {
 	stored  [][]byte // evidence to lie beside it
 	bytes   []byte   // canonical, once bound to a ledger
 	signed  []sign.Made
+	stamped []Stamp
+	pending []Pending
+	proofs  []ledger.Proof // the signatures and tokens
 	remarks []string
 }
 

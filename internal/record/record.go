@@ -47,6 +47,7 @@ type Place struct {
 	Ledger  receipt.ID  // the genesis that the ledger must have; zero when nobody said
 	Working func()      // called now and then during what may take long
 	Signer  sign.Signer // nil leaves receipts unsigned
+	Stamper *Stamper    // nil leaves them without time-stamps
 
 	commits map[string]resolved // revisions that were looked up, where many are
 }
@@ -59,23 +60,60 @@ type Outcome struct {
 	Exists  bool        // it was there before
 	Bytes   []byte      // the receipt
 	Signed  []sign.Made // the signatures that were made over it
+	Stamped []Stamp     // the tokens that were got
+	Pending []Pending   // the tokens that are still to be had
 	Remarks []string    // what the recorder should know
 }
 
 // Record builds a receipt, signs it, and appends both to the ledger in one step.
-// It is signed before the ledger is held for writing: a person may be asked for
-// a passphrase meanwhile.
 func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 	ask := consult(ctx, p, q)
 	d, err := prepare(ctx, p, q, ask)
 	if err != nil {
 		return nil, err
 	}
+	return d.publish(ctx, p, ask.committer, func(l *ledger.Ledger) (*Outcome, error) { return d.settle(ctx, p, l, q) })
+}
+
+// Own records one of the ledger's own receipts, such as a covenant or a seal: its
+// body and subject are given, and who recorded it, when and where is filled in.
+func Own(ctx context.Context, p Place, r *receipt.Receipt) (*Outcome, error) {
+	author, err := p.Repo.Author(ctx, p.Now)
+	if err != nil {
+		return nil, err
+	}
+	r.RecordedAt, r.Recorder = receipt.TimeOf(p.Now), receipt.Person{Name: author.Name, Email: author.Email}
+	d := &draft{receipt: r, author: author}
+	committer := func() (gitrepo.Identity, error) { return p.Repo.Committer(ctx, p.Now) }
+	return d.publish(ctx, p, committer, func(l *ledger.Ledger) (*Outcome, error) {
+		l.Pin(p.Ledger)
+		return d.bound(ctx, l)
+	})
+}
+
+// bound makes the receipt one of the ledger l.
+func (d *draft) bound(ctx context.Context, l *ledger.Ledger) (*Outcome, error) {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.receipt.Ledger = genesis.ID
+	if d.bytes, err = d.receipt.Encode(); err != nil {
+		return nil, err
+	}
+	id := receipt.Sum(d.bytes)
+	return &Outcome{ID: id, Path: ledger.Path(id, d.receipt.RecordedAt), Bytes: d.bytes, Remarks: d.remarks}, nil
+}
+
+// publish signs a receipt and appends it. It is signed before the ledger is held
+// for writing: a person may be asked for a passphrase meanwhile. settle makes it
+// one of the ledger that it is appended to.
+func (d *draft) publish(ctx context.Context, p Place, committer func() (gitrepo.Identity, error), settle func(*ledger.Ledger) (*Outcome, error)) (*Outcome, error) {
 	l, err := ledger.Open(ctx, p.Repo, p.Ref)
 	if err != nil {
 		return nil, err
 	}
-	out, err := d.settle(ctx, p, l, q)
+	out, err := settle(l)
 	if err != nil {
 		return nil, err
 	}
@@ -83,36 +121,65 @@ func Record(ctx context.Context, p Place, q Request) (*Outcome, error) {
 		out.Head = l.Head
 		return out, nil
 	}
-	if err := d.sign(ctx, p.Signer); err != nil {
+	if err := d.support(ctx, p); err != nil {
 		return nil, err
 	}
-	committer, err := ask.committer()
+	who, err := committer()
 	if err != nil {
 		return nil, err
 	}
-	signed := d.bytes
+	supported := d.bytes
 	result, err := ledger.Update(ctx, p.Repo, p.Ref, l, func(l *ledger.Ledger) (*ledger.Change, error) {
 		if l == nil {
 			return nil, fault.New(fault.NoLedger, "this repository has no ledger at %s", p.Ref)
 		}
-		if out, err = d.settle(ctx, p, l, q); err != nil || out.Exists {
+		if out, err = settle(l); err != nil || out.Exists {
 			return nil, err
 		}
-		if !bytes.Equal(d.bytes, signed) { // by other receipts that came meanwhile
+		if !bytes.Equal(d.bytes, supported) { // by other receipts that came meanwhile
 			return nil, fault.New(fault.LostRace, "what a link means has changed while the receipt was signed")
 		}
 		return &ledger.Change{
-			Additions: []ledger.Addition{{Receipt: d.bytes, Evidence: d.stored, Proofs: proofs(d.signed)}},
+			Additions: []ledger.Addition{{Receipt: d.bytes, Evidence: d.stored, Proofs: d.proofs}},
 			Author:    d.author.Line(),
-			Committer: committer.Line(),
+			Committer: who.Line(),
 			Message:   ledger.Message("record", d.receipt, out.ID),
 		}, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	out.Head, out.Exists, out.Signed = result.Head, result.Added == 0, d.signed
+	out.Head, out.Exists, out.Signed, out.Stamped, out.Pending = result.Head, result.Added == 0, d.signed, d.stamped, d.pending
 	return out, nil
+}
+
+// support makes what is to lie beside the receipt: a signature, and the
+// time-stamps over it.
+func (d *draft) support(ctx context.Context, p Place) error {
+	if err := d.sign(ctx, p.Signer); err != nil {
+		return err
+	}
+	d.proofs = proofs(d.signed)
+	if p.Stamper == nil {
+		return nil
+	}
+	name, imprint := "receipt.json", receipt.Sum(d.bytes)
+	if len(d.signed) > 0 {
+		name, imprint = d.proofs[0].Name(), receipt.Sum(d.signed[0].Bytes)
+	}
+	stamps, pending, err := p.Stamper.Stamp(ctx, imprint)
+	if err != nil {
+		return err
+	}
+	for _, s := range stamps {
+		d.proofs = append(d.proofs, ledger.Proof{Type: "rfc3161", Data: s.Token})
+	}
+	d.stamped = stamps
+	for _, q := range pending {
+		q.File = name
+		d.pending = append(d.pending, q)
+	}
+	return nil
 }
 
 // sign signs the receipt, if anybody does.

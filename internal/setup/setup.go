@@ -34,6 +34,8 @@ type Request struct {
 	Progress func()    // called for each receipt of a remote's ledger that is judged
 	// Signer is the key that a new ledger trusts first. Without one it trusts nobody.
 	Signer func(context.Context) (sign.Signer, error)
+	// Authorities are those whose time-stamps count in a new ledger.
+	Authorities []receipt.Authority
 }
 
 // The ways in which a repository came by its ledger.
@@ -274,7 +276,7 @@ func (q Request) genesis(ctx context.Context, author gitrepo.Identity) ([]byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Genesis.Covenant = firstCovenant(author, key)
+	r.Genesis.Covenant = firstCovenant(author, key, q.Authorities)
 	b, err := r.Encode()
 	if err != nil {
 		return nil, nil, err
@@ -297,7 +299,7 @@ func (q Request) signer(ctx context.Context) (sign.Signer, error) {
 }
 
 // firstCovenant is version 1: whoever begins the ledger may sign everything.
-func firstCovenant(author gitrepo.Identity, key *sign.Key) *receipt.Covenant {
+func firstCovenant(author gitrepo.Identity, key *sign.Key, authorities []receipt.Authority) *receipt.Covenant {
 	name := author.Name
 	if !receipt.ValidPrincipal(name) {
 		name = "operator"
@@ -306,7 +308,7 @@ func firstCovenant(author gitrepo.Identity, key *sign.Key) *receipt.Covenant {
 		Version:     1,
 		Principals:  []receipt.Principal{{Name: name, Groups: []string{"operators"}, Keys: []receipt.PublicKey{{Type: key.Type(), Key: key.Text()}}}},
 		Thresholds:  []receipt.Threshold{{Kinds: []receipt.Kind{}, Components: []string{}, Signers: []receipt.Quorum{{Count: 1}}}},
-		TSAs:        []receipt.Authority{},
+		TSAs:        append([]receipt.Authority{}, authorities...),
 		Revocations: []receipt.Revocation{},
 		Rules:       []receipt.Rule{},
 		Federation:  receipt.Federation{Accept: "signed"},

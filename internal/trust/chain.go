@@ -44,6 +44,7 @@ type Waiting struct {
 type Pin struct {
 	Version int64
 	ID      receipt.ID
+	Adopted bool // a person said that this is the one
 }
 
 // Build reads the covenants of a ledger, each the folder of its receipt, and
@@ -73,12 +74,22 @@ func firstVersion(genesis Folder, covenants []Folder, pin Pin) *Version {
 	if g := genesis.Receipt; g != nil && g.Genesis != nil && g.Genesis.Covenant != nil {
 		return compile(genesis.ID, g.Genesis.Covenant, time.Time{})
 	}
-	for _, f := range covenants {
-		if body := f.Receipt.Covenant; body != nil && body.Version == 1 && pin.Version == 1 && f.ID == pin.ID {
-			return compile(f.ID, body, time.Time{})
+	// Back from what was accepted: later versions follow from the one that was adopted.
+	for id := pin.ID; ; {
+		i := slices.IndexFunc(covenants, func(f Folder) bool { return f.ID == id })
+		if i < 0 || covenants[i].Receipt.Covenant == nil {
+			return nil
 		}
+		body := covenants[i].Receipt.Covenant
+		if body.Version == 1 {
+			return compile(id, body, time.Time{})
+		}
+		id = body.Previous // one of an earlier version, by the rules of a receipt's fields or not at all
+		if body.Version > pin.Version {
+			return nil
+		}
+		pin.Version = body.Version - 1
 	}
-	return nil
 }
 
 func (c *Chain) add(v *Version) {
@@ -182,7 +193,9 @@ func (c *Chain) next(covenants []Folder, pin Pin, now time.Time) *Version {
 			c.Breaches = append(c.Breaches, Breach{other.folder.ID, last.Covenant.Version + 1, other.finding.Signers})
 		}
 	}
-	return compile(chosen.folder.ID, chosen.folder.Receipt.Covenant, chosen.finding.Since)
+	v := compile(chosen.folder.ID, chosen.folder.Receipt.Covenant, chosen.finding.Since)
+	v.Signers = chosen.finding.Signers
+	return v
 }
 
 // accepts judges a covenant by the one before: its principals, its authorities,
@@ -210,7 +223,7 @@ func choose(signed []candidate, pin Pin) (*candidate, error) {
 		if signed[i].folder.ID != pin.ID {
 			continue
 		}
-		if first != nil && first.folder.ID != pin.ID {
+		if first != nil && first.folder.ID != pin.ID && !pin.Adopted {
 			return &signed[i], rivals(signed, "the one that was accepted here is not the one that is proven to be earliest")
 		}
 		return &signed[i], nil

@@ -18,6 +18,7 @@ type Version struct {
 	ID       receipt.ID // of the receipt that carries it, the genesis for version 1
 	Covenant *receipt.Covenant
 	From     time.Time // when it is proven to have come into force; zero where it is not
+	Signers  []string  // the principals of the version before who signed it; none for the first
 	Unusable []error   // keys and authorities that cannot be read
 
 	people      map[string]holder // by fingerprint of their keys

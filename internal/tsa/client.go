@@ -98,6 +98,15 @@ func (c *Client) Bootstrap(ctx context.Context, address string, pin Pin) ([]*x50
 	return named, nil
 }
 
+// Check says whether a could be asked: BadTSA (VM414). It asks nothing.
+func (a Authority) Check() error {
+	q, err := NewRequest([32]byte{}, a.Trust.Policy)
+	if err == nil {
+		_, err = a.post(context.Background(), q)
+	}
+	return err
+}
+
 func (a Authority) timeout() time.Duration {
 	if a.Timeout > 0 {
 		return a.Timeout
