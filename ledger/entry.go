@@ -2,11 +2,13 @@ package ledger
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -36,6 +38,33 @@ func (e *Entry) Proof(ctx context.Context, l *Ledger, f File) ([]byte, error) {
 		return read.data, read.err
 	}
 	return l.ReadFile(ctx, f)
+}
+
+// EntryOf is an entry out of files that did not come from a ledger's tree, such as
+// those of a mailed proof: the folder's name, which must be the receipt's id, and
+// the files in it by name. What is wrong with it, its problems say.
+func EntryOf(id string, files map[string][]byte) *Entry {
+	e := &Entry{Path: id, proofs: make(map[string]proofRead)}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		f, ok := parseFile(gitrepo.TreeEntry{Name: name})
+		if !ok {
+			e.malformed = append(e.malformed, misplaced{badTree(id+"/"+name, "is no file of a receipt"), false})
+			continue
+		}
+		data := files[name]
+		read := proofRead{data: data}
+		if int64(len(data)) > f.limit() {
+			read.err = fault.New(fault.ObjectTooLarge, "%s has %d bytes, over the limit of %d", name, len(data), f.limit())
+		} else if f.Type != "receipt" {
+			read.err = misnamed(f, receipt.Sum(data))
+		}
+		e.Files, e.proofs[name] = append(e.Files, f), read
+	}
+	e.fill(files[receiptName])
+	if e.Receipt != nil {
+		e.Path = Path(e.ID, e.Receipt.RecordedAt)
+	}
+	return e
 }
 
 // fill sets what follows from the bytes of the receipt.

@@ -148,6 +148,42 @@ func (l *Ledger) Count(ctx context.Context, step func(n int)) (int, error) {
 	return total, nil
 }
 
+// Folders visits every receipt's folder without opening the receipts: its id and
+// its files. What the layout does not allow ends it with that fault, because what
+// is counted here is signed by somebody.
+func (l *Ledger) Folders(ctx context.Context, each func(id receipt.ID, files []File) error) error {
+	w := &walk{l: l, v: Visitor{Problem: func(p Problem) error { return p.Err }}}
+	days, err := w.days(ctx)
+	if err != nil {
+		return err
+	}
+	fans, err := w.below(ctx, levelDay, days, nil)
+	if err != nil {
+		return err
+	}
+	for len(fans) > 0 {
+		read, folders, err := w.someFolders(ctx, fans)
+		if err != nil {
+			return err
+		}
+		err = w.readTrees(ctx, levelFolder, folders, func(n node, tree []gitrepo.TreeEntry, wrong []misplaced) error {
+			if len(wrong) > 0 {
+				return wrong[0].err
+			}
+			id, err := receipt.ParseDigest(n.path[strings.LastIndexByte(n.path, '/')+1:])
+			if err != nil {
+				return badTree(n.path, "has no SHA-256 as its name")
+			}
+			return each(id, parseFiles(tree))
+		})
+		if err != nil {
+			return err
+		}
+		fans = fans[read:]
+	}
+	return nil
+}
+
 // One is the entry whose id begins with a prefix. The faults are BadOperand
 // (VM113), NoReceipt (VM506) and Ambiguous (VM103).
 func (l *Ledger) One(ctx context.Context, prefix string) (*Entry, error) {

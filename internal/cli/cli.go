@@ -80,6 +80,8 @@ type vaultmeshGrammar struct {
 	Key    keyCmd    `cmd:"" help:"make, list or export keys"`
 
 	Covenant  covenantCmd  `cmd:"" help:"show or change who may sign, and how many must"`
+	Prove     proveCmd     `cmd:"" aliases:"export-proof" help:"write a proof about a receipt that one can mail"`
+	Seal      sealCmd      `cmd:"" help:"sign one root over everything in the ledger so far"`
 	Timestamp timestampCmd `cmd:"" help:"get time-stamps for receipts"`
 	TSA       tsaCmd       `cmd:"" name:"tsa" help:"say which time-stamp authorities are asked, or be one"`
 	Notes     notesCmd     `cmd:"" help:"make git's notes from the ledger"`
@@ -96,6 +98,7 @@ type remembrancerGrammar struct {
 	Timeline timelineCmd `cmd:"" help:"draw what happened, day by day"`
 	Show     showCmd     `cmd:"" help:"show a receipt"`
 	Verify   verifyCmd   `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
+	Prove    proveCmd    `cmd:"" aliases:"export-proof" help:"write a proof about a receipt that one can mail"`
 	Record   recordCmd   `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
 	Help     helpCmd     `cmd:"" help:"explain a command"`
 	Version  versionCmd  `cmd:"" help:"print the version"`

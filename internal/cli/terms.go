@@ -114,6 +114,9 @@ func (a *app) accept(l *ledger.Ledger, t *verify.Terms, chain *trust.Chain) {
 // cacheFolder is a folder of the user's own for what is found out about this
 // repository, "" where there is none.
 func (a *app) cacheFolder() string {
+	if a.repo == nil { // a proof outside of any repository
+		return ""
+	}
 	dir := a.env.lookup("XDG_CACHE_HOME")
 	if !filepath.IsAbs(dir) { // which the XDG Base Directory Specification tells to ignore
 		dir = ""

@@ -18,7 +18,8 @@ import (
 )
 
 type verifyCmd struct {
-	What string `arg:"" optional:"" help:"a file, a receipt's id or a revision"`
+	What string `arg:"" optional:"" help:"a file, a receipt's id, a revision, or a proof (.vmproof)"`
+	With string `arg:"" optional:"" name:"artifact" help:"with a proof: the file that it must be about"`
 	All  bool   `xor:"what" help:"the whole ledger, with its history"`
 	File string `xor:"what" placeholder:"FILE" help:"an artifact"`
 	ID   string `xor:"what" name:"id" placeholder:"ID" help:"a receipt, by its id or the beginning of it"`
@@ -40,6 +41,12 @@ func (c *verifyCmd) Run(a *app) error {
 	}
 	if c.Head != "" && !c.All {
 		return fault.New(fault.Usage, "--head says which ledger is verified with --all").With("command", "verify")
+	}
+	if c.With != "" && !isProof(c.What) {
+		return fault.New(fault.Usage, "a second file is for a proof, whose name ends with %s", proofSuffix).With("command", "verify")
+	}
+	if isProof(c.What) {
+		return c.proof(a)
 	}
 	if c.Strict && !c.All {
 		return fault.New(fault.Usage, "--strict is for --all: a single receipt must always be trusted").With("command", "verify")
@@ -248,6 +255,9 @@ func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {
 		return err
 	}
 	for _, e := range sameName {
+		if e.Receipt == nil {
+			continue
+		}
 		for _, s := range e.Receipt.Subjects {
 			if s.Name == name {
 				a.out.line("recorded  %s  %s  %s", s.SHA256, e.ID.Short(), e.Receipt.Title())
@@ -401,6 +411,8 @@ func (a *app) completing(r *verify.Report) string {
 		case slices.Contains([]fault.Code{fault.NoAnchor, fault.NoCovenant, fault.RivalCovenants}, f.Code):
 			return f.Fix()
 		case !fault.Has(p.Err, fault.ObjectMissing):
+		case a.repo == nil:
+			return "the proof lacks what is needed to judge it"
 		case a.repo.Shallow:
 			return "fetch the history that this clone was cut from:\ngit fetch --unshallow " + remote + " " + a.config.Ref
 		default:

@@ -63,6 +63,7 @@ const (
 	BadCertificate   Code = "VM417" // not a certificate
 	AuthorityDamaged Code = "VM418" // the folder of an own authority cannot be used
 	NoTSA            Code = "VM419" // no time-stamp authority is configured
+	NotStamped       Code = "VM420" // no time-stamp that must be there
 	NoLedger         Code = "VM501" // no ledger in this repository
 	BadLedgerRef     Code = "VM502" // the ledger ref does not name a ledger
 	RefLocked        Code = "VM503" // the ledger ref is locked
@@ -83,6 +84,7 @@ const (
 	Unavailable      Code = "VM518" // no place for an index
 	IndexDamaged     Code = "VM519" // the index cannot be read
 	NoEvidence       Code = "VM520" // no such evidence is kept
+	SealBroken       Code = "VM521" // a seal over something else than the ledger had
 	HookRefused      Code = "VM601" // a hook of the repository refused
 	CovenantText     Code = "VM602" // a covenant as people write it, that cannot be read
 	NotEnough        Code = "VM603" // fewer principals have signed than must
@@ -193,8 +195,9 @@ var catalog = map[Code]Entry{
 	BadCertificate: {ExitUsage, "certificate cannot be read", "name a file of certificates as PEM or DER:\nopenssl x509 -in {path} -noout -subject"},
 	AuthorityDamaged: {ExitRepository, "folder of the authority cannot be used", "take the folder from a backup, or begin an authority in another one; only its owner may read it:\n" +
 		"chmod -R go= {path}"},
-	NoTSA:    {ExitUsage, "no time-stamp authority", "name one, with its root:\ngit vaultmesh tsa add NAME URL --cacert FILE"},
-	NoLedger: {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
+	NoTSA:      {ExitUsage, "no time-stamp authority", "name one, with its root:\ngit vaultmesh tsa add NAME URL --cacert FILE"},
+	NotStamped: {ExitInvalid, "time-stamps are missing", "ask for them:\ngit vaultmesh timestamp {receipt}"},
+	NoLedger:   {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
 	BadLedgerRef: {ExitRepository, "ledger ref names no ledger", "see what it names, and where a good copy is:\n" +
 		"git cat-file -t {ref}\ngit ls-remote {remote} {ref}"},
 	RefLocked: {ExitRace, "ledger ref is locked", "another git is writing, or one crashed; if none is running, remove the lock:\nrm {lock}"},
@@ -216,6 +219,7 @@ var catalog = map[Code]Entry{
 	Unavailable:      {ExitRepository, "no place for an index", "queries read the whole ledger instead; make room, or let this user write to the repository or to ~/.cache"},
 	IndexDamaged:     {ExitRepository, "index is damaged", "it was removed, and is built anew by the next query: run the command again"},
 	NoEvidence:       {ExitNotFound, "no such evidence", "see what the receipt has:\ngit remembrancer show {receipt}"},
+	SealBroken:       {ExitInvalid, "seal does not hold", "whoever signed it vouched for another ledger than this one: keep both, and ask them"},
 	HookRefused:      {ExitRefused, "refused by a hook", "nothing was recorded; the hook's words above say what it wants"},
 	CovenantText:     {ExitUsage, "covenant document cannot be read", "mend what is named above, by line and column; nothing was recorded. The form is in docs/spec/covenant.md"},
 	NotEnough:        {ExitInvalid, "too few have signed", "have others sign it too; who may, and how many must:\ngit vaultmesh sign {receipt}\ngit vaultmesh covenant show"},

@@ -6,6 +6,7 @@
 package trust
 
 import (
+	"slices"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -71,6 +72,18 @@ type Stamp struct {
 func (f Finding) Trusted() bool {
 	signatures, tokens := f.Broken()
 	return f.Err == nil && len(signatures) == 0 && len(tokens) == 0
+}
+
+// Authorities are those whose tokens over signatures count, sorted, each once.
+func (f Finding) Authorities() []string {
+	var list []string
+	for _, t := range f.Tokens {
+		if t.Err == nil {
+			list = append(list, t.Authority)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // Broken lists what is wrong with the files themselves, whoever is trusted.

@@ -149,3 +149,21 @@ func Glob(pattern, name string) bool {
 	}
 	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
+
+// Rails is how many authorities must have stamped a receipt: one where the covenant
+// in force names any, and as many as its rules about such a receipt ask for.
+func (c *Chain) Rails(r *receipt.Receipt) int {
+	v := c.latest()
+	if v == nil || len(v.Covenant.TSAs) == 0 {
+		return 0
+	}
+	most := 1
+	for _, rule := range v.Covenant.Rules {
+		kind := slices.Contains(rule.Require.Receipts, r.Kind)
+		component := len(rule.Components) == 0 || slices.ContainsFunc(rule.Components, func(p string) bool { return Glob(p, r.Component) })
+		if kind && component {
+			most = max(most, int(rule.Require.Timestamps))
+		}
+	}
+	return most
+}

@@ -39,13 +39,9 @@ func FindArtifact(ctx context.Context, l *ledger.Ledger, name string, digest rec
 }
 
 func (a *Artifact) add(e *ledger.Entry, name string, digest receipt.Digest) {
-	exact, sameName := false, false
+	exact, sameName := Names(e, digest), false
 	for _, s := range e.Receipt.Subjects {
-		exact = exact || s.SHA256 == digest
 		sameName = sameName || s.Name == name && s.SHA256 != digest
-	}
-	for _, item := range e.Receipt.Evidence {
-		exact = exact || item.SHA256 == digest
 	}
 	switch {
 	case exact:
@@ -53,6 +49,25 @@ func (a *Artifact) add(e *ledger.Entry, name string, digest receipt.Digest) {
 	case sameName:
 		a.SameName = append(a.SameName, e)
 	}
+}
+
+// Names tells whether a receipt names a file by its SHA-256, as a subject or as
+// evidence.
+func Names(e *ledger.Entry, digest receipt.Digest) bool {
+	if e.Receipt == nil {
+		return false
+	}
+	for _, s := range e.Receipt.Subjects {
+		if s.SHA256 == digest {
+			return true
+		}
+	}
+	for _, item := range e.Receipt.Evidence {
+		if item.SHA256 == digest {
+			return true
+		}
+	}
+	return false
 }
 
 // Holding are those of entries that hold by themselves, whoever signed them. One

@@ -33,6 +33,7 @@ type Anchor struct {
 type court struct {
 	terms *Terms
 	chain *trust.Chain
+	seals []*seal // those first that are proven to be earliest
 }
 
 // convene reads the covenants of a ledger. A covenant or revocation that does not
@@ -55,7 +56,7 @@ func convene(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, known
 		return nil, err
 	}
 	c.chain = trust.Build(first, covenants, revocations, terms.Anchor.Pin, terms.Now)
-	return c, nil
+	return c, c.readSeals(ctx, l, genesis, known.Seals)
 }
 
 // Chain reads the covenants of a ledger, and judges no receipt by them.
@@ -127,6 +128,14 @@ func (c *court) judge(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (t
 	if err != nil {
 		return trust.Finding{}, err
 	}
+	found := c.chain.Judge(f, c.terms.Now)
+	// What seals prove costs a look at the whole ledger, so they are asked last.
+	if len(c.seals) == 0 || len(f.Signatures) == 0 || found.Err == nil && (!c.terms.Full || !found.Since.IsZero()) {
+		return found, nil
+	}
+	if f.Sealed, err = c.sealed(ctx, l, e); err != nil || len(f.Sealed) == 0 {
+		return found, err
+	}
 	return c.chain.Judge(f, c.terms.Now), nil
 }
 
@@ -168,6 +177,8 @@ func (c *court) detail(t *tally, s ledger.Step) string {
 			detail += fmt.Sprintf(", %d rivals of covenants in force", n)
 		}
 		return detail
+	case StepSeal:
+		return "seal " + strings.Join(t.sealedBy, ", ")
 	case StepSigners:
 		if !t.single {
 			return fmt.Sprintf("%d of %d receipts are trusted", t.receipts-t.untrusted, t.receipts)

@@ -85,7 +85,30 @@ func Ledger(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, terms *T
 	if err := t.history(ctx, store, l); err != nil {
 		return nil, err
 	}
+	if terms != nil && terms.Full {
+		if err := t.allSeals(ctx, l); err != nil {
+			return nil, err
+		}
+	}
 	return t.report("commit " + l.Head.Short()), nil
+}
+
+// allSeals judges every trusted seal of a ledger.
+func (t *tally) allSeals(ctx context.Context, l *ledger.Ledger) error {
+	for _, s := range t.court.seals {
+		if !s.finding.Trusted() {
+			continue
+		}
+		t.checked(StepSeal)
+		if err := s.look(ctx, l); err != nil {
+			return err
+		}
+		if s.holds != nil {
+			t.problem(ledger.Problem{Step: StepSeal, Path: s.entry.Path, Err: s.holds})
+		}
+	}
+	t.sealedBy = []string{fmt.Sprintf("count %d", t.judged[StepSeal])}
+	return nil
 }
 
 // everything judges all entries. By which covenants, is known only when all were
@@ -185,6 +208,7 @@ type tally struct {
 	single    bool   // it is about single entries: each must be trusted
 	findings  []Finding
 	untrusted int
+	sealedBy  []string
 }
 
 // Finding is what the signatures of an entry come to.
@@ -249,10 +273,21 @@ func (t *tally) entries(ctx context.Context, l *ledger.Ledger, terms *Terms, kno
 	return found, err
 }
 
-// entry judges one entry. A step that an earlier fault keeps from being
-// judged is not counted for it: a receipt that is not canonical has no fields.
+// entry judges one entry: its form, and who has signed it.
 func (t *tally) entry(ctx context.Context, l *ledger.Ledger, genesis, e *ledger.Entry) error {
+	if err := t.form(ctx, l, genesis, e); err != nil {
+		return err
+	}
 	t.receipts++
+	if t.court == nil || e.Receipt == nil || e.Receipt.Future {
+		return nil
+	}
+	return t.signatures(ctx, l, e)
+}
+
+// form judges the form of one entry. A step that an earlier fault keeps from being
+// judged is not counted for it: a receipt that is not canonical has no fields.
+func (t *tally) form(ctx context.Context, l *ledger.Ledger, genesis, e *ledger.Entry) error {
 	t.checked(ledger.StepLayout, ledger.StepLimits, ledger.StepCanonical, ledger.StepID)
 	for _, p := range e.Problems() {
 		t.problem(p)
@@ -279,19 +314,27 @@ func (t *tally) entry(ctx context.Context, l *ledger.Ledger, genesis, e *ledger.
 	if len(e.Files) > 1 || e.Receipt != nil && len(e.Receipt.Evidence) > 0 {
 		t.checked(ledger.StepFiles)
 	}
-	if err != nil || t.court == nil || e.Receipt == nil || e.Receipt.Future {
-		return err
-	}
-	return t.signatures(ctx, l, e)
+	return err
 }
 
-// signatures judges who has signed an entry. In a whole ledger a receipt that is
-// not trusted is counted, and says nothing about the others.
+// signatures judges who has signed an entry, and, in full, by what else that is
+// proven.
 func (t *tally) signatures(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) error {
 	found, err := t.court.judge(ctx, l, e)
 	if err != nil {
 		return err
 	}
+	t.concluded(e, found)
+	if !t.single || !t.court.terms.Full {
+		return nil
+	}
+	t.court.onRails(t, e, found)
+	return t.court.underSeal(ctx, t, l, e)
+}
+
+// concluded counts what the signatures of an entry come to. In a whole ledger a
+// receipt that is not trusted says nothing about the others, unless that is asked for.
+func (t *tally) concluded(e *ledger.Entry, found trust.Finding) {
 	broken, malformed := found.Broken()
 	if len(found.Signatures) > 0 {
 		t.checked(StepSignatures)
@@ -307,7 +350,7 @@ func (t *tally) signatures(ctx context.Context, l *ledger.Ledger, e *ledger.Entr
 		t.findings = append(t.findings, Finding{e.ID, e.Path, found})
 	}
 	if !t.single && !t.court.terms.Strict {
-		return nil
+		return
 	}
 	report := func(step ledger.Step, errs ...error) {
 		for _, err := range errs {
@@ -316,12 +359,9 @@ func (t *tally) signatures(ctx context.Context, l *ledger.Ledger, e *ledger.Entr
 	}
 	report(StepSignatures, broken...)
 	report(StepTimestamps, malformed...)
-	if found.Err != nil && (len(broken) == 0 || !fault.Has(found.Err, fault.From(broken[0]).Code)) {
+	if found.Err != nil {
 		report(StepSigners, found.Err)
-	} else if found.Err != nil {
-		t.wrong[StepSigners]++ // for the reason that the step before gives
 	}
-	return nil
 }
 
 // maxFindings bounds how many are kept of a whole ledger.

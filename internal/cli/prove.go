@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/proof"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// proofSuffix ends the name of a file with a proof.
+const proofSuffix = ".vmproof"
+
+func isProof(name string) bool { return strings.HasSuffix(name, proofSuffix) }
+
+type proveCmd struct {
+	ID     string `arg:"" help:"the receipt, by its id or the beginning of it"`
+	Output string `short:"o" placeholder:"FILE" help:"where the proof goes, - for standard output; COMPONENT-VERSION.vmproof unless given"`
+	NoSeal bool   `help:"do not seal the ledger, where no seal is over the receipt"`
+	signing
+	stamping
+	anchoring
+	fetching
+}
+
+// proved is what programs are told.
+type proved struct {
+	ID   string `json:"id"`
+	File string `json:"file"`
+	Size int    `json:"size"`
+	Seal string `json:"seal,omitempty"`
+}
+
+// Run writes a proof. Where no seal is over the receipt it makes one first, if it
+// can sign.
+func (c *proveCmd) Run(a *app) error {
+	l, err := a.openLedger(false, c.fetching)
+	if err != nil {
+		return err
+	}
+	e, err := l.One(a.ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	m, err := c.gather(a, l, e)
+	if err != nil {
+		return err
+	}
+	if m.Seal == nil && !c.NoSeal {
+		if l, m, err = c.withSeal(a, l, m); err != nil {
+			return err
+		}
+	}
+	b, err := proof.Encode(m, func(e *ledger.Entry) (map[string][]byte, error) { return a.filesOf(l, e) })
+	if err != nil {
+		return err
+	}
+	name := c.Output
+	if name == "" {
+		name = proofName(e)
+	}
+	if err := a.write(name, b); err != nil {
+		return err
+	}
+	p := proved{ID: e.ID.String(), File: name, Size: len(b)}
+	if m.Seal != nil {
+		p.Seal = m.Seal.ID.String()
+	}
+	switch {
+	case name == "-":
+		return nil
+	case a.out.structured():
+		return a.out.emit(p)
+	}
+	a.out.line("wrote the proof of %s", e.Receipt.Title())
+	a.out.line("  file    %s", name)
+	a.out.line("  ledger  %s", m.Genesis.ID)
+	if m.Seal == nil {
+		a.out.remark("note", "no seal is over the receipt: nothing in the proof shows what else the ledger had")
+	}
+	return nil
+}
+
+func (c *proveCmd) gather(a *app, l *ledger.Ledger, e *ledger.Entry) (*verify.Mailed, error) {
+	if e.Receipt == nil || len(e.Problems()) > 0 {
+		return nil, fault.New(fault.Invalid, "the receipt %s does not hold, and nothing proves it", e.ID.Short())
+	}
+	genesis, err := l.Genesis(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	terms, err := c.terms(a, genesis.ID)
+	if err != nil {
+		return nil, err
+	}
+	return verify.Gather(a.ctx, l, e, terms)
+}
+
+// withSeal seals the ledger and gathers again. Whoever cannot sign gets a proof
+// without a seal.
+func (c *proveCmd) withSeal(a *app, l *ledger.Ledger, m *verify.Mailed) (*ledger.Ledger, *verify.Mailed, error) {
+	seal := sealCmd{signing: c.signing, stamping: c.stamping}
+	out, _, err := seal.seal(a)
+	if fault.Has(err, fault.NoKey) {
+		return l, m, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	a.out.note("sealed the ledger first: %s", out.ID.Short())
+	if l, err = a.ledger(); err != nil {
+		return nil, nil, err
+	}
+	e, err := l.One(a.ctx, m.Receipt.ID.String())
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err = c.gather(a, l, e)
+	return l, m, err
+}
+
+// filesOf reads all files of an entry.
+func (a *app) filesOf(l *ledger.Ledger, e *ledger.Entry) (map[string][]byte, error) {
+	files := map[string][]byte{"receipt.json": e.Raw}
+	for _, f := range e.Files {
+		if f.Type == "receipt" {
+			continue
+		}
+		b, err := l.ReadFile(a.ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		files[f.Name] = b
+	}
+	return files, nil
+}
+
+// proofName is what a proof is called where nobody says: after what it is about,
+// with nothing in it that a file's name must not have.
+func proofName(e *ledger.Entry) string {
+	words := e.Receipt.Component
+	if e.Receipt.Version != "" {
+		words += "-" + e.Receipt.Version
+	}
+	if words == "" {
+		words = string(e.Receipt.Kind) + "-" + e.ID.Short()
+	}
+	plain := strings.Map(func(r rune) rune {
+		if r < 0x80 && strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", r) {
+			return r
+		}
+		return '_'
+	}, words)
+	return strings.TrimLeft(plain, ".-") + proofSuffix
+}
+
+// maxProof is the most bytes of a proof that is read.
+const maxProof = 64 << 20
+
+// proof verifies a mailed proof, in a repository or outside of one.
+func (c *verifyCmd) proof(a *app) error {
+	if c.All || c.Head != "" || c.Strict {
+		return fault.New(fault.Usage, "a proof is verified by itself").With("command", "verify")
+	}
+	if err := a.open(true); fault.Has(err, fault.NoRepository) || fault.Has(err, fault.GitMissing) {
+		a.config = config.Config{}
+	} else if err != nil {
+		return err
+	}
+	b, err := a.read(c.What, maxProof)
+	if err != nil {
+		return err
+	}
+	m, err := proof.Decode(b)
+	if err != nil {
+		return err
+	}
+	if a.config.Ledger != m.Genesis.ID { // a repository's own ledger says nothing of another
+		a.config.Ledger = receipt.ID{}
+	}
+	terms, err := c.terms(a, m.Genesis.ID)
+	if err != nil {
+		return err
+	}
+	terms.Full = true
+	report, err := verify.Proof(a.ctx, m, terms)
+	if err != nil {
+		return err
+	}
+	j := judged{Receipts: []string{m.Receipt.ID.String()}}
+	if c.With != "" {
+		if err := c.about(a, m, &j); err != nil {
+			return err
+		}
+	}
+	return c.conclude(a, report, j, titles([]*ledger.Entry{m.Receipt}))
+}
+
+// about sees that a proof is about a file.
+func (c *verifyCmd) about(a *app, m *verify.Mailed, j *judged) error {
+	digest, _, err := record.HashFile(a.ctx, c.With, func() {})
+	if err != nil {
+		return err
+	}
+	j.Artifact = &judgedFile{c.With, digest.String(), "match"}
+	if verify.Names(m.Receipt, digest) {
+		return nil
+	}
+	j.Artifact.Result = "mismatch"
+	return c.mismatch(a, *j, []*ledger.Entry{m.Receipt})
+}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+type sealCmd struct {
+	signing
+	stamping
+	fetching
+}
+
+// sealed is what programs are told.
+type sealed struct {
+	ID           string       `json:"id"`
+	LedgerCommit string       `json:"ledger_commit"`
+	Seal         receipt.Seal `json:"seal"`
+	Signed       []signedBy   `json:"signed"`
+	Stamped      []stampedBy  `json:"stamped"`
+	Pending      []string     `json:"pending"`
+}
+
+// Run seals the ledger as it is.
+func (c *sealCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	if err := a.present(c.fetching); err != nil {
+		return err
+	}
+	out, body, err := c.seal(a)
+	if err != nil {
+		return err
+	}
+	if a.out.structured() {
+		got, pending := timestamps(out)
+		return a.out.emit(sealed{out.ID.String(), string(out.Head), *body, signatures(out.Signed), got, pending})
+	}
+	a.out.line("sealed %d receipts with %d files", body.Receipts, body.Files)
+	a.out.line("  id      %s", out.ID)
+	a.out.line("  root    %s", body.Root)
+	for _, m := range out.Signed {
+		a.out.line("  signed  %s", m.By)
+	}
+	for _, s := range out.Stamped {
+		a.out.line("  stamped %s by %s", stamp(s.Time), s.Authority)
+	}
+	return nil
+}
+
+// seal makes the seal, with a token by each authority that is asked.
+func (c *sealCmd) seal(a *app) (*record.Outcome, *receipt.Seal, error) {
+	signer, err := c.signer(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	stamper, err := a.stamper(c.stamping)
+	if err != nil {
+		return nil, nil, err
+	}
+	bar := a.progress("sealing receipts")
+	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Ledger: a.config.Ledger, Working: bar.add, Signer: signer, Stamper: stamper}
+	out, body, err := record.Seal(a.ctx, place)
+	bar.done()
+	if err != nil {
+		return nil, nil, err
+	}
+	return out, body, a.keepPending(out)
+}

@@ -1,0 +1,219 @@
+package verify
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/merkle"
+	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Leaves are what a seal of a ledger is over: the names of all files, each the
+// receipt's id, a slash and the name in its folder, sorted bytewise. It counts the
+// receipts too. step is called for each.
+func Leaves(ctx context.Context, l *ledger.Ledger, step func()) (names []string, receipts int64, err error) {
+	err = l.Folders(ctx, func(id receipt.ID, files []ledger.File) error {
+		step()
+		receipts++
+		for _, f := range files {
+			names = append(names, id.String()+"/"+f.Name)
+		}
+		return nil
+	})
+	slices.Sort(names)
+	return names, receipts, err
+}
+
+// RootOf is the root over sorted leaves.
+func RootOf(names []string) (receipt.Digest, error) {
+	var t merkle.Tree
+	for _, n := range names {
+		if err := t.Add([]byte(n)); err != nil {
+			return receipt.Digest{}, err
+		}
+	}
+	return t.Root(), nil
+}
+
+// seal is one of the ledger's seals, and what is known of it.
+type seal struct {
+	entry   *ledger.Entry
+	body    *receipt.Seal
+	finding trust.Finding
+	proven  time.Time // by when it existed; zero where nothing proves it
+
+	looked bool
+	holds  error          // why its root is not that of its head, nil if it is
+	at     *ledger.Ledger // as it was sealed
+}
+
+// seals reads the seals of a ledger, those first that are proven to be earliest.
+func (c *court) readSeals(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, paths []string) error {
+	entries, err := l.Load(ctx, paths)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Holds(genesis.ID) || e.Receipt.Seal == nil {
+			continue
+		}
+		f, err := folder(ctx, l, e)
+		if err != nil {
+			return err
+		}
+		s := &seal{entry: e, body: e.Receipt.Seal, finding: c.chain.Judge(f, c.terms.Now)}
+		s.proven = ProvenTime(s.finding)
+		c.seals = append(c.seals, s)
+	}
+	slices.SortFunc(c.seals, func(a, b *seal) int { return compareTimes(a.proven, b.proven) })
+	return nil
+}
+
+// ProvenTime is the earliest time by which a receipt is proven to have been there,
+// by tokens beside it; zero where there are none that count.
+func ProvenTime(f trust.Finding) time.Time {
+	var earliest time.Time
+	for _, t := range f.Tokens {
+		if t.Err == nil && (earliest.IsZero() || t.Time.Before(earliest)) {
+			earliest = t.Time
+		}
+	}
+	return earliest
+}
+
+// compareTimes orders times, those that are not known last.
+func compareTimes(a, b time.Time) int {
+	switch {
+	case a.IsZero() && b.IsZero():
+		return 0
+	case a.IsZero():
+		return 1
+	case b.IsZero():
+		return -1
+	}
+	return a.Compare(b)
+}
+
+// look computes the root of a seal anew, at the head that it names.
+func (s *seal) look(ctx context.Context, l *ledger.Ledger) error {
+	if s.looked {
+		return nil
+	}
+	at, err := l.At(ctx, gitrepo.OID(s.body.Head.Hex()))
+	var names []string
+	var receipts int64
+	if err == nil {
+		names, receipts, err = Leaves(ctx, at, func() {})
+	}
+	var root receipt.Digest
+	if err == nil {
+		root, err = RootOf(names)
+	}
+	if err != nil && !ledger.Unreadable(err) && !fault.Has(err, fault.BadTree) && !fault.Has(err, fault.BadLedgerRef) {
+		return err
+	}
+	s.looked, s.at = true, at
+	switch id := s.entry.ID.Short(); {
+	case err != nil:
+		s.holds = fault.New(fault.From(err).Code, "the ledger as the seal %s has it cannot be read", id).Because(err)
+	case root != s.body.Root || receipts != s.body.Receipts || int64(len(names)) != s.body.Files:
+		s.holds = fault.New(fault.SealBroken, "the seal %s is not over what the ledger had at %s", id, s.body.Head.Hex()[:10])
+	}
+	return nil
+}
+
+// covers lists the files of an entry that are under a seal.
+func (s *seal) covers(ctx context.Context, e *ledger.Entry) ([]string, error) {
+	found, err := s.at.Load(ctx, []string{e.Path})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	var names []string
+	for _, f := range found[0].Files {
+		names = append(names, f.Name)
+	}
+	return names, nil
+}
+
+// sealed are the earliest proven times of the seals over files of an entry, by name.
+func (c *court) sealed(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (map[string]time.Time, error) {
+	times := make(map[string]time.Time)
+	for _, s := range c.seals {
+		if s.proven.IsZero() || s.entry.ID == e.ID {
+			continue
+		}
+		if err := s.look(ctx, l); err != nil {
+			return nil, err
+		}
+		if s.holds != nil {
+			continue
+		}
+		names, err := s.covers(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			if _, known := times[n]; !known { // the earliest comes first
+				times[n] = s.proven
+			}
+		}
+	}
+	return times, nil
+}
+
+// underSeal judges the step seal of an entry: the first trusted seal over its
+// receipt holds.
+func (c *court) underSeal(ctx context.Context, t *tally, l *ledger.Ledger, e *ledger.Entry) error {
+	for _, s := range c.seals {
+		if !s.finding.Trusted() || s.entry.ID == e.ID {
+			continue
+		}
+		if err := s.look(ctx, l); err != nil {
+			return err
+		}
+		if s.holds != nil {
+			t.checked(StepSeal)
+			t.problem(ledger.Problem{Step: StepSeal, Path: s.entry.Path, Err: s.holds})
+			continue
+		}
+		names, err := s.covers(ctx, e)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(names, "receipt.json") {
+			t.checked(StepSeal)
+			t.sealedBy = append(t.sealedBy, strings.TrimSpace(s.entry.ID.Short()+" "+provenText(s.proven)))
+			return nil
+		}
+	}
+	return nil
+}
+
+func provenText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return "of " + at.UTC().Format(time.RFC3339)
+}
+
+// onRails judges the step rails of an entry: where the covenant counts time-stamps,
+// one proves when it was signed; where a rule asks for more of them, they are there.
+func (c *court) onRails(t *tally, e *ledger.Entry, f trust.Finding) {
+	latest := c.chain.Latest()
+	if latest == nil || len(latest.Covenant.TSAs) == 0 {
+		return
+	}
+	t.checked(StepRails)
+	if want, have := c.chain.Rails(e.Receipt), f.Authorities(); want > 0 && (f.Since.IsZero() || len(have) < want) {
+		if len(have) == 0 && !f.Since.IsZero() && want == 1 {
+			return // a seal proves the time
+		}
+		t.problem(ledger.Problem{Step: StepRails, Path: e.Path, Err: fault.New(fault.NotStamped, "%d of %d time-stamps of the covenant's authorities prove when it was signed", len(have), want).With("receipt", e.ID.Short())})
+	}
+}
