@@ -207,7 +207,15 @@ func TestPagesAndGrammarAgree(t *testing.T) {
 					}
 				}
 			}
-			for _, word := range strings.FieldsFunc(string(text), func(r rune) bool { return strings.ContainsRune(" \n[]*().,;|", r) }) {
+			// Examples show other commands too.
+			about, examples, _ := strings.Cut(string(text), "# EXAMPLES")
+			for _, example := range strings.Split(examples, "\n") {
+				words := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(example, "git vaultmesh "), "git remembrancer "))
+				if len(words) > 0 && words[0] == command.Name {
+					about += "\n" + strings.Join(words, " ")
+				}
+			}
+			for _, word := range strings.FieldsFunc(about, func(r rune) bool { return strings.ContainsRune(" \n[]*().,;|", r) }) {
 				name, _, _ := strings.Cut(word, "=")
 				if strings.HasPrefix(name, "--") && !known[name] && command.Name != "help" {
 					t.Errorf("the page about %s has %s, which the grammar has not", command.Name, name)

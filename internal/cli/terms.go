@@ -44,6 +44,10 @@ func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
 		file, source = a.knownLedgers(), "known-ledgers"
 	}
 	list, err := anchor.Read(file)
+	if f.Trust == "" && fault.Has(err, fault.ReadFailed) {
+		a.out.warn("which ledgers you know cannot be said: %s", fault.From(err).Message)
+		list, err = nil, nil
+	}
 	if err == nil && f.Trust != "" && len(list) == 0 {
 		err = fault.New(fault.BadAnchor, "%s names no ledger", f.Trust)
 	}
