@@ -29,7 +29,7 @@ func (f anchoring) terms(a *app, genesis receipt.ID) (*verify.Terms, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &verify.Terms{Anchor: found, Now: a.env.Now()}
+	t := &verify.Terms{Anchor: found, Now: a.env.Now(), Program: facts().Version + " " + facts().Commit}
 	if dir := a.cacheFolder(); dir != "" && !f.NoCache {
 		t.Cache = cache{dir}
 	}

@@ -122,6 +122,9 @@ func (c *verifyCmd) all(a *app) error {
 	if err != nil {
 		return err
 	}
+	if report.Before > 0 {
+		a.out.note("%d of the receipts were judged before, at %s; --no-cache judges them again", report.Before, report.BeforeAt.Short())
+	}
 	return c.conclude(a, report, judged{Receipts: []string{}}, []string{fmt.Sprintf("%s, %d receipts", what, report.Receipts)})
 }
 

@@ -114,6 +114,9 @@ func (c *Chain) Latest() *Version { return c.latest() }
 
 func (c *Chain) ring() sign.Ring { return c.keys }
 
+// Revocations are those that hold now: of the covenant in force, and of receipts.
+func (c *Chain) Revocations() []receipt.Revocation { return slices.Clone(c.revocations) }
+
 // Keys are those of all covenants, of those that are out of force too.
 func (c *Chain) Keys() sign.Ring { return slices.Clone(c.keys) }
 

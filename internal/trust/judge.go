@@ -32,14 +32,14 @@ func examine(f Folder, ring sign.Ring, authorities *Version, now time.Time) *jud
 	j := &judgement{receipt: f.Receipt, now: now}
 	j.finding.Tokens = stamps(f, authorities)
 	for _, file := range f.Signatures {
-		s := Signature{File: file.Name, Type: file.Type, By: sign.Issuer(file.Type, file.Data), Proven: j.provenTime(f, file.Name)}
+		s := Signature{File: file.Name, Type: file.Type, Proven: j.provenTime(f, file.Name)}
 		m, err := sign.Verify(file.Type, file.Data, f.Raw, ring)
 		switch {
 		case err == nil:
 			s.By = m.By
 			j.made = append(j.made, made{m, len(j.finding.Signatures), s.Proven})
 		default:
-			s.Err = err
+			s.By, s.Err = sign.Issuer(file.Type, file.Data), err
 			s.Broken = !fault.Has(err, fault.UnknownSigner) && !fault.Has(err, fault.KeyExpired)
 		}
 		j.finding.Signatures = append(j.finding.Signatures, s)

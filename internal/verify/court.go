@@ -20,6 +20,8 @@ type Terms struct {
 	Full   bool      // the history, seals and rails too
 	Strict bool      // of a whole ledger: a receipt that is not trusted makes it invalid
 	Cache  Cache     // nil for none
+	// Program is the version of this program: what another one found is not believed.
+	Program string
 }
 
 // Anchor is what somebody outside of a ledger says of it.
@@ -128,7 +130,12 @@ func (c *court) judge(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (t
 	if err != nil {
 		return trust.Finding{}, err
 	}
-	found := c.chain.Judge(f, c.terms.Now)
+	return c.withSeals(ctx, l, e, f, c.chain.Judge(f, c.terms.Now))
+}
+
+// withSeals judges again by what seals prove, where that can change something.
+func (c *court) withSeals(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, f trust.Folder, found trust.Finding) (trust.Finding, error) {
+	var err error
 	// What seals prove costs a look at the whole ledger, so they are asked last.
 	if len(c.seals) == 0 || len(f.Signatures) == 0 || found.Err == nil && (!c.terms.Full || !found.Since.IsZero()) {
 		return found, nil

@@ -18,6 +18,12 @@ func (t *tally) history(ctx context.Context, store gitrepo.Store, l *ledger.Ledg
 	h := newHistory(store, t)
 	todo := []gitrepo.OID{l.Head}
 	seen := map[gitrepo.OID]bool{l.Head: true}
+	if t.beforeAt != "" { // it and what lies behind it were judged before
+		t.checked(ledger.StepHistory)
+		if seen[t.beforeAt] = true; t.beforeAt == l.Head {
+			return nil
+		}
+	}
 	for len(todo) > 0 && h.failures < maxFailures {
 		id := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]

@@ -9,6 +9,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -56,6 +57,9 @@ type Report struct {
 	Chain     *trust.Chain // the covenants by which it was judged, nil where it was not
 	Findings  []Finding    // of single receipts, and of those of a ledger that are not trusted; at most [maxFindings]
 	Untrusted int          // how many receipts are not trusted
+
+	Before   int         // how many of the receipts were judged before
+	BeforeAt gitrepo.OID // at which head
 }
 
 // maxProblems bounds what is kept of one step's problems; all are counted.
@@ -78,13 +82,16 @@ func Unopened(ref string, err error) *Report {
 // Interrupted (VM902) or one of git's; what is wrong with the ledger is in the
 // report.
 func Ledger(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, terms *Terms, progress func()) (*Report, error) {
-	t, err := everything(ctx, l, terms, progress)
+	t, err := again(ctx, store, l, terms, progress)
+	if t == nil && err == nil {
+		if t, err = everything(ctx, l, terms, progress); err == nil {
+			err = t.history(ctx, store, l)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := t.history(ctx, store, l); err != nil {
-		return nil, err
-	}
+	t.keep(ctx, l, terms)
 	if terms != nil && terms.Full {
 		if err := t.allSeals(ctx, l); err != nil {
 			return nil, err
@@ -131,6 +138,7 @@ func everything(ctx context.Context, l *ledger.Ledger, terms *Terms, progress fu
 		if terms == nil || found.equal(known) {
 			if terms != nil && len(t.unknown) == 0 {
 				saveRolls(l, terms.Cache, found)
+				t.rolls = found
 			}
 			return t, nil
 		}
@@ -205,10 +213,16 @@ type tally struct {
 	strange  int // files of types that this version does not know
 
 	court     *court // nil where signatures are not judged
+	jury      *jury  // of a whole ledger
 	single    bool   // it is about single entries: each must be trusted
 	findings  []Finding
 	untrusted int
 	sealedBy  []string
+
+	rolls    *rolls      // by what the whole ledger was judged
+	until    time.Time   // when a key expires that a finding rests on; zero for never
+	before   int         // receipts that were judged before
+	beforeAt gitrepo.OID // at that head
 }
 
 // Finding is what the signatures of an entry come to.
@@ -256,6 +270,8 @@ func (t *tally) entries(ctx context.Context, l *ledger.Ledger, terms *Terms, kno
 		if err := t.preside(ctx, l, genesis, known, terms); err != nil {
 			return nil, err
 		}
+		t.jury = newJury(t.court, func(b *brief) error { return t.judge(ctx, l, b.entry, b.folder, b.finding) })
+		defer t.jury.dismiss()
 	}
 	found := new(rolls)
 	err = l.Walk(ctx, ledger.Visitor{
@@ -270,6 +286,9 @@ func (t *tally) entries(ctx context.Context, l *ledger.Ledger, terms *Terms, kno
 		},
 		Proofs: true,
 	})
+	if err == nil && t.jury != nil {
+		err = t.jury.conclude()
+	}
 	return found, err
 }
 
@@ -320,7 +339,19 @@ func (t *tally) form(ctx context.Context, l *ledger.Ledger, genesis, e *ledger.E
 // signatures judges who has signed an entry, and, in full, by what else that is
 // proven.
 func (t *tally) signatures(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) error {
-	found, err := t.court.judge(ctx, l, e)
+	f, err := folder(ctx, l, e)
+	if err != nil {
+		return err
+	}
+	if t.jury != nil {
+		return t.jury.bring(e, f)
+	}
+	return t.judge(ctx, l, e, f, t.court.chain.Judge(f, t.court.terms.Now))
+}
+
+// judge goes on with what the signatures of an entry come to by themselves.
+func (t *tally) judge(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, f trust.Folder, found trust.Finding) error {
+	found, err := t.court.withSeals(ctx, l, e, f, found)
 	if err != nil {
 		return err
 	}
@@ -343,6 +374,9 @@ func (t *tally) concluded(e *ledger.Entry, found trust.Finding) {
 		t.checked(StepTimestamps)
 	}
 	t.checked(StepSigners)
+	if !found.Until.IsZero() && (t.until.IsZero() || found.Until.Before(t.until)) {
+		t.until = found.Until
+	}
 	if !found.Trusted() {
 		t.untrusted++
 	}
@@ -382,7 +416,7 @@ func (t *tally) report(head string, unjudged ...ledger.Step) *Report {
 	for _, s := range unjudged {
 		t.unknown[s]++
 	}
-	r := &Report{Verdict: Valid, Receipts: t.receipts, Findings: t.findings, Untrusted: t.untrusted}
+	r := &Report{Verdict: Valid, Receipts: t.receipts, Findings: t.findings, Untrusted: t.untrusted, Before: t.before, BeforeAt: t.beforeAt}
 	if t.court != nil {
 		r.Chain = t.court.chain
 	}
