@@ -27,11 +27,13 @@ type verifyCmd struct {
 	Head string `placeholder:"REV" help:"with --all: the ledger as it stands at this commit, whatever the ref names"`
 
 	FullChain bool `help:"the history from genesis, the seal and the required time-stamps too"`
+	Explain   bool `help:"for each step, the command of a plain tool that does the same"`
 	Strict    bool `help:"with --all: a receipt that is not trusted makes the ledger invalid"`
 	anchoring
 	fetching
 
-	using *verify.Terms `kong:"-"`
+	using    *verify.Terms `kong:"-"`
+	explains explanation   `kong:"-"`
 }
 
 // Run judges what was named, prints the steps, and fails unless all hold.
@@ -47,6 +49,9 @@ func (c *verifyCmd) Run(a *app) error {
 	}
 	if isProof(c.What) {
 		return c.proof(a)
+	}
+	if c.Explain && (c.All || isProof(c.What)) {
+		return fault.New(fault.Usage, "--explain is about one receipt").With("command", "verify")
 	}
 	if c.Strict && !c.All {
 		return fault.New(fault.Usage, "--strict is for --all: a single receipt must always be trusted").With("command", "verify")
@@ -68,12 +73,30 @@ func (c *verifyCmd) Run(a *app) error {
 	if o.File != "" {
 		return c.artifact(a, l, o.File)
 	}
+	if err := c.explained(a, l, o.Entries); err != nil {
+		return err
+	}
 	report, err := verify.Receipts(a.ctx, a.repo, l, o.Entries, c.using)
 	if err != nil {
 		return err
 	}
 	a.accept(l, c.using, report.Chain)
 	return c.conclude(a, report, judged{Receipts: ids(o.Entries)}, titles(o.Entries))
+}
+
+// explained finds out how the steps about one receipt are checked with plain tools.
+func (c *verifyCmd) explained(a *app, l *ledger.Ledger, entries []*ledger.Entry) error {
+	if !c.Explain {
+		return nil
+	}
+	if len(entries) != 1 {
+		return fault.New(fault.Usage, "--explain is about one receipt, and these are %d", len(entries)).With("command", "verify")
+	}
+	genesis, err := l.Genesis(a.ctx)
+	if err == nil {
+		c.explains = explain(l, genesis, entries[0])
+	}
+	return err
 }
 
 // judging are the terms by which this command judges.
@@ -440,6 +463,9 @@ func (c *verifyCmd) print(a *app, j judged, headlines []string) {
 			a.out.line("%s %s %s  %s", pad(s.N, 4), pad(s.Name, -10), status, s.Detail)
 		} else {
 			a.out.line("%s %s %s", pad(s.N, 4), pad(s.Name, -10), status)
+		}
+		for _, how := range c.explains[ledger.Step(s.N)] {
+			a.out.line("       %s", how)
 		}
 	}
 	for _, p := range j.Problems {
