@@ -13,7 +13,7 @@ GIT_CONFIG_GLOBAL=$HOME/.gitconfig
 GIT_CONFIG_NOSYSTEM=1
 PATH=$bin:$PATH
 export HOME GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM PATH
-unset GIT_DIR GIT_WORK_TREE XDG_CONFIG_HOME
+unset GIT_DIR GIT_WORK_TREE XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME
 mkdir "$HOME"
 git config --global user.name "Ada Demo"
 git config --global user.email ada@example.com
@@ -42,7 +42,18 @@ git clone -q --bare "file://$here" "$scratch/hub.git"
 run git clone -q "file://$scratch/hub.git" "$scratch/work"
 cd "$scratch/work"
 
-say "A ledger"
+say "A key to sign with, and a time-stamp authority of one's own"
+run git vaultmesh key generate --no-passphrase
+git-vaultmesh tsa serve --listen 127.0.0.1:0 > "$scratch/tsa" &
+tsa=$!
+trap 'kill $tsa 2>/dev/null || :; rm -rf "$scratch"' EXIT
+for wait in 1 2 3 4 5 6 7 8 9 10; do
+	grep -q root "$scratch/tsa" || sleep 0.5
+done
+url=$(sed -n 's/^answering at //p' "$scratch/tsa")
+run git vaultmesh tsa add own "$url" --cacert "$HOME/.local/share/vaultmesh/tsa/root.pem"
+
+say "A ledger, whose first receipt names the key and the authority"
 run git vaultmesh init
 
 say "The release of the binary that was just built, with its evidence"
@@ -53,6 +64,12 @@ version=v0.0.0-demo
 run git vaultmesh record release --component git-vaultmesh --version "$version" --artifact dist/git-vaultmesh --evidence dist/build.json --note "built by make demo"
 run git vaultmesh record deploy --component git-vaultmesh --version "$version" --artifact dist/git-vaultmesh --label env=demo
 run git vaultmesh record deploy --component git-vaultmesh --version "$version" --artifact dist/git-vaultmesh --label env=demo --once
+
+say "One signed and stamped root over everything so far, and a proof that one can mail"
+run git vaultmesh seal
+id=$(git remembrancer query component:git-vaultmesh kind:release --format json | sed -n 's/^ *"id": "\(.*\)".*/\1/p')
+run git vaultmesh prove "$id" -o "$scratch/demo.vmproof"
+ledger=$(git config vaultmesh.ledger)
 
 say "Plain git carries it"
 run git push -q origin refs/vaultmesh/ledger
@@ -72,6 +89,22 @@ say "A copy that was tampered with is refused"
 cp "$bin/git-vaultmesh" "$scratch/second/git-vaultmesh"
 printf x >> git-vaultmesh
 refused git vaultmesh verify --file git-vaultmesh
+
+say "The proof, outside of any repository, by somebody who knows the ledger's id"
+cd "$scratch"
+run env XDG_CONFIG_HOME="$scratch/nobody" git vaultmesh verify demo.vmproof "$bin/git-vaultmesh" --ledger "$ledger"
+
+say "A forged one, with a covenant of its own, is not that ledger's"
+mkdir forger
+(
+	cd forger
+	git init -q
+	git vaultmesh init --name git-vaultmesh >/dev/null 2>&1
+	git vaultmesh record release --component git-vaultmesh --version "$version" --artifact "$bin/git-vaultmesh" --commit none >/dev/null
+	git vaultmesh prove "$(git remembrancer query kind:release --format json | sed -n 's/^ *"id": "\(.*\)".*/\1/p')" -o ../forged.vmproof >/dev/null 2>&1
+)
+refused env XDG_CONFIG_HOME="$scratch/nobody" git vaultmesh verify forged.vmproof "$bin/git-vaultmesh" --ledger "$ledger"
+cd "$scratch/second"
 
 say "So is a ledger from which a receipt was taken away"
 tree=$(git ls-tree refs/vaultmesh/ledger | grep VERSION | git mktree)
