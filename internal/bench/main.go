@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -66,6 +68,21 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 	if err := errors.Join(b.firstIndex(), b.afterAppend(runs)); err != nil {
 		return err
 	}
+	if only.MatchString("verify again") {
+		if err := b.verifyAgain(runs); err != nil {
+			return err
+		}
+	}
+	if only.MatchString("verify signatures") {
+		if err := b.verifySignatures(receipts, runs); err != nil {
+			return err
+		}
+	}
+	if only.MatchString("verify tokens") {
+		if err := b.verifyTokens(min(receipts, mostTokens)); err != nil {
+			return err
+		}
+	}
 	if only.MatchString("batch") {
 		if err := b.batch(receipts); err != nil {
 			return err
@@ -85,7 +102,8 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 		{"query, newest 20", b.remembers("query", "--limit", "20"), log("-20")},
 		{"list releases, 20", b.remembers("list", "releases", "--limit", "20"), log("-20")},
 		{"timeline, a month", b.remembers("timeline", "--since", "2026-10-01", "--until", "2026-10-31", "--limit", "1000"), log("--since=2026-10-01")},
-		{"verify --all", b.ours("verify", "--all"), git("fsck", "--full")},
+		{"verify --all, anew", b.ours("verify", "--all", "--no-cache"), git("fsck", "--full")},
+		{"seal", b.ours("seal"), nil},
 	} {
 		if !only.MatchString(r.name) {
 			continue
@@ -160,7 +178,7 @@ func (b *setting) batch(receipts int) error {
 	}
 	if err == nil {
 		w = bufio.NewWriterSize(stream, 1<<20)
-		err = errors.Join(b.write(w, io.Discard, receipts), w.Flush())
+		err = errors.Join(b.write(w, io.Discard, receipts, nil), w.Flush())
 	}
 	if err != nil {
 		return err
@@ -190,6 +208,8 @@ type setting struct {
 	export     string // a file of all receipts, one a line, for peers that search files
 	id         string // a receipt's
 	env        []string
+	signer     sign.Signer
+	covenant   *receipt.Covenant
 }
 
 func (b *setting) ours(args ...string) []string {
@@ -202,7 +222,9 @@ func (b *setting) remembers(args ...string) []string {
 
 func (b *setting) prepare(receipts int) error {
 	b.env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_AUTHOR_NAME=Bench", "GIT_AUTHOR_EMAIL=bench@example.com",
-		"GIT_COMMITTER_NAME=Bench", "GIT_COMMITTER_EMAIL=bench@example.com", "CGO_ENABLED=0")
+		"GIT_COMMITTER_NAME=Bench", "GIT_COMMITTER_EMAIL=bench@example.com", "CGO_ENABLED=0",
+		"XDG_CACHE_HOME="+filepath.Join(b.work, "cache"), "XDG_CONFIG_HOME="+filepath.Join(b.work, "config"),
+		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=gpg.format", "GIT_CONFIG_VALUE_0=ssh", "GIT_CONFIG_KEY_1=user.signingKey", "GIT_CONFIG_VALUE_1="+filepath.Join(b.work, "key"))
 	for _, args := range [][]string{
 		{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.work, "./cmd/..."},
 		{"git", "init", "-q", b.repo},
@@ -215,7 +237,14 @@ func (b *setting) prepare(receipts int) error {
 	if err := b.command("", []string{"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test key", "-f", filepath.Join(b.work, "key")}, 0).Run(); err != nil {
 		return fmt.Errorf("ssh-keygen: %w", err)
 	}
-	if err := b.fill(receipts); err != nil {
+	var err error
+	if b.signer, err = (sign.Settings{KeyFile: filepath.Join(b.work, "key")}).Signer(context.Background()); err != nil {
+		return err
+	}
+	if b.covenant, err = b.trusting(nil); err != nil {
+		return err
+	}
+	if err := b.fill(b.repo, receipts, nil); err != nil {
 		return err
 	}
 	if out, err := b.command(b.repo, b.ours("init", "--offline"), 0).CombinedOutput(); err != nil {
@@ -224,10 +253,10 @@ func (b *setting) prepare(receipts int) error {
 	return b.command(b.repo, []string{"git", "gc", "-q"}, 0).Run()
 }
 
-// fill appends realistic receipts, a thousand a commit, through git
+// fill appends realistic receipts, each signed, a thousand a commit, through git
 // fast-import: a million loose objects would take hours.
-func (b *setting) fill(receipts int) error {
-	cmd := b.command(b.repo, []string{"git", "fast-import", "--quiet"}, 0)
+func (b *setting) fill(repo string, receipts int, stamp stamper) error {
+	cmd := b.command(repo, []string{"git", "fast-import", "--quiet"}, 0)
 	stream, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -240,7 +269,7 @@ func (b *setting) fill(receipts int) error {
 		return err
 	}
 	w, export := bufio.NewWriterSize(stream, 1<<20), bufio.NewWriterSize(file, 1<<20)
-	if err := b.write(w, export, receipts); err != nil {
+	if err := b.write(w, export, receipts, stamp); err != nil {
 		return err
 	}
 	if err := errors.Join(w.Flush(), stream.Close(), export.Flush(), file.Close()); err != nil {
@@ -250,12 +279,12 @@ func (b *setting) fill(receipts int) error {
 }
 
 // write writes receipts as git fast-import reads them, and one a line.
-func (b *setting) write(w, export io.Writer, receipts int) error {
+func (b *setting) write(w, export io.Writer, receipts int, stamp stamper) error {
 	const commit = "commit " + ledger.DefaultRef + "\ncommitter Bench <bench@example.com> 1795356300 +0000\ndata 10\nvaultmesh\n\n"
 	begin := &receipt.Receipt{Kind: receipt.KindGenesis, RecordedAt: began, Recorder: receipt.Person{Name: "Bench", Email: "bench@example.com"},
-		Genesis: &receipt.Genesis{Name: "bench", Nonce: strings.Repeat("0", 32)}}
+		Genesis: &receipt.Genesis{Name: "bench", Nonce: strings.Repeat("0", 32), Covenant: b.covenant}}
 	fmt.Fprint(w, commit+"M 100644 inline VERSION\ndata 19\nvaultmesh ledger 1\n\n")
-	genesis, err := put(w, export, begin)
+	genesis, err := b.put(w, export, begin, stamp)
 	if err != nil {
 		return err
 	}
@@ -263,7 +292,7 @@ func (b *setting) write(w, export io.Writer, receipts int) error {
 		if n%1000 == 0 {
 			fmt.Fprint(w, commit)
 		}
-		id, err := put(w, export, realistic(genesis, n, receipts))
+		id, err := b.put(w, export, realistic(genesis, n, receipts), stamp)
 		if err != nil {
 			return err
 		}
@@ -272,8 +301,11 @@ func (b *setting) write(w, export io.Writer, receipts int) error {
 	return nil
 }
 
-// put puts a receipt into the commit that is being written.
-func put(w, export io.Writer, r *receipt.Receipt) (receipt.ID, error) {
+// stamper makes a token over a SHA-256; nil makes none.
+type stamper func(receipt.Digest) ([]byte, error)
+
+// put puts a receipt and its signature into the commit that is being written.
+func (b *setting) put(w, export io.Writer, r *receipt.Receipt, stamp stamper) (receipt.ID, error) {
 	data, err := r.Encode()
 	if err != nil {
 		return receipt.ID{}, err
@@ -282,8 +314,28 @@ func put(w, export io.Writer, r *receipt.Receipt) (receipt.ID, error) {
 	if _, err := fmt.Fprintf(export, "%s\n", data); err != nil {
 		return id, err
 	}
-	_, err = fmt.Fprintf(w, "M 100644 inline %s/receipt.json\ndata %d\n%s\n", ledger.Path(id, r.RecordedAt), len(data), data)
-	return id, err
+	folder := ledger.Path(id, r.RecordedAt)
+	if _, err := fmt.Fprintf(w, "M 100644 inline %s/receipt.json\ndata %d\n%s\n", folder, len(data), data); err != nil {
+		return id, err
+	}
+	made, err := b.signer.Sign(context.Background(), data)
+	if err != nil {
+		return id, err
+	}
+	proofs := []ledger.Proof{{Type: made.Type, Data: made.Bytes}}
+	if stamp != nil {
+		token, err := stamp(receipt.Sum(made.Bytes))
+		if err != nil {
+			return id, err
+		}
+		proofs = append(proofs, ledger.Proof{Type: "rfc3161", Data: token})
+	}
+	for _, p := range proofs {
+		if _, err := fmt.Fprintf(w, "M 100644 inline %s/%s\ndata %d\n%s\n", folder, p.Name(), len(p.Data), p.Data); err != nil {
+			return id, err
+		}
+	}
+	return id, nil
 }
 
 // began is when the ledger began, in seconds since 1970.

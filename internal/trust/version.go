@@ -74,6 +74,15 @@ func compile(id receipt.ID, c *receipt.Covenant, from time.Time) *Version {
 	return v
 }
 
+// Fingerprints are those of all keys of the version.
+func (v *Version) Fingerprints() []string {
+	var list []string
+	for _, k := range v.keys {
+		list = append(list, k.Fingerprint())
+	}
+	return list
+}
+
 // names lists principals, each once, sorted.
 func names(who []*person) []string {
 	list := []string{}

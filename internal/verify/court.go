@@ -154,11 +154,24 @@ func (c *court) anchored(t *tally, l *ledger.Ledger, genesis *ledger.Entry) {
 	case genesis == nil:
 		t.unknown[StepAnchor]++ // step ledger says why
 	case must.IsZero():
-		t.problem(ledger.Problem{Step: StepAnchor, Path: l.Ref, Err: fault.New(fault.NoAnchor, "nobody said from outside that this must be the ledger %s", genesis.ID.Short()).
+		t.problem(ledger.Problem{Step: StepAnchor, Path: l.Ref, Err: fault.New(fault.NoAnchor, "nobody said from outside that this must be the ledger %s%s", genesis.ID.Short(), c.firstKeys()).
 			With("ledger", genesis.ID.String())})
 	case must != genesis.ID:
 		t.problem(ledger.Problem{Step: StepAnchor, Path: l.Ref, Err: fault.New(fault.WrongLedger, "this is the ledger %s, and %s says that it must be %s", genesis.ID.Short(), c.terms.Anchor.Source, must.Short())})
 	}
+}
+
+// firstKeys are the keys that a person can compare who knows the ledger.
+func (c *court) firstKeys() string {
+	if len(c.chain.Versions) == 0 {
+		return ""
+	}
+	keys := c.chain.Versions[0].Fingerprints()
+	const most = 5
+	if len(keys) > most {
+		keys = append(keys[:most:most], "…")
+	}
+	return ", which began with the keys " + strings.Join(keys, ", ")
 }
 
 // covenanted judges the step covenant. A ledger without one trusts nobody, which

@@ -238,6 +238,6 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 		problem(fault.New(fault.SealBroken, "the seal is not over the receipt"))
 		return nil, nil
 	}
-	t.sealedBy = append(t.sealedBy, strings.TrimSpace(m.Seal.ID.Short() + " " + provenText(proven)))
+	t.sealedBy = append(t.sealedBy, strings.TrimSpace(m.Seal.ID.Short()+" "+provenText(proven)))
 	return times, nil
 }
