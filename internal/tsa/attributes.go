@@ -3,7 +3,7 @@ package tsa
 import (
 	"bytes"
 	"crypto"
-	"crypto/sha1" //nolint // the certificate hash of RFC 2634, nothing else
+	"crypto/sha1" // the certificate hash of RFC 2634, nothing else
 	"crypto/x509"
 	"encoding/asn1"
 	"math/big"

@@ -41,7 +41,7 @@ type Authority struct {
 // Client asks authorities. It keeps nothing between two requests, and is safe
 // for concurrent use.
 type Client struct {
-	Now       func() time.Time  // the clock that new tokens are compared with
+	Now       func() time.Time  // the clock that new tokens are compared with; required
 	Transport http.RoundTripper // nil: direct connections, no proxy, HTTP/1.1
 }
 

@@ -115,12 +115,11 @@ func (d *signedData) readCertificates() error {
 // identifier, is not read by the library that verifies.
 func (d *signedData) readSigner(infos *cryptobyte.String) bool {
 	var in, id, issuer, version, attributes, signature cryptobyte.String
-	d.serial = new(big.Int)
 	element := *infos
 	ok := infos.ReadASN1(&in, tag.SEQUENCE) &&
 		in.ReadASN1Element(&version, tag.INTEGER) && string(version) == "\x02\x01\x01" &&
 		in.ReadASN1(&id, tag.SEQUENCE) &&
-		id.ReadASN1Element(&issuer, tag.SEQUENCE) && id.ReadASN1Integer(d.serial) && id.Empty() &&
+		id.ReadASN1Element(&issuer, tag.SEQUENCE) && readInteger(&id, &d.serial) && id.Empty() &&
 		readAlgorithm(&in, &d.digest) &&
 		in.ReadOptionalASN1(&attributes, nil, context0) &&
 		readAlgorithm(&in, &d.algorithm) &&

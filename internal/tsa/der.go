@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/asn1"
 	"errors"
+	"math/big"
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -67,6 +68,20 @@ func minimal(b []byte) bool {
 		return len(b) == 1
 	}
 	return !(b[0] == 0 && b[1] < 0x80 || b[0] == 0xFF && b[1] >= 0x80)
+}
+
+// maxInteger is how long a number may be, in bytes, its tag and length included.
+// RFC 3161 has 160 bits; a number as long as a token takes long to print.
+const maxInteger = 128
+
+// readInteger reads a number that is not too long.
+func readInteger(s *cryptobyte.String, out **big.Int) bool {
+	var element cryptobyte.String
+	if !s.ReadASN1Element(&element, tag.INTEGER) || len(element) > maxInteger {
+		return false
+	}
+	*out = new(big.Int)
+	return element.ReadASN1Integer(*out)
 }
 
 // algorithm is an AlgorithmIdentifier.

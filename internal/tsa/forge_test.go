@@ -92,6 +92,7 @@ type forgery struct {
 	imprint       []byte
 	time          string
 	accuracy      []byte // Accuracy
+	serial        *big.Int
 	nonce         *big.Int
 	extensions    []byte // [1] Extensions
 	contentType   asn1.ObjectIdentifier
@@ -115,7 +116,7 @@ func forge(by *authority, q *Request) *forgery {
 	return &forgery{
 		by: by, q: q,
 		status: granted, version: 1, policy: "1.2.3.4.1", hash: oidSHA256, imprint: q.imprint[:],
-		time: "20261122120000Z", nonce: q.nonce, contentType: oidTSTInfo,
+		time: "20261122120000Z", serial: big.NewInt(7), nonce: q.nonce, contentType: oidTSTInfo,
 		digest: crypto.SHA256, digestID: oidSHA256, signatureID: oidECDSAWithSHA256,
 		certificates: []*x509.Certificate{by.signer}, infos: 1,
 		identifiers: [][]byte{identifierV2(by.signer.Raw)},
@@ -164,7 +165,7 @@ func (f *forgery) content() []byte {
 	parts := [][]byte{
 		integer(big.NewInt(int64(f.version))), id(policy),
 		sequence(sequence(id(f.hash), []byte{5, 0}), octets(f.imprint)),
-		integer(big.NewInt(7)), wrapped(tag.GeneralizedTime, []byte(f.time)), f.accuracy,
+		integer(f.serial), wrapped(tag.GeneralizedTime, []byte(f.time)), f.accuracy,
 	}
 	if f.nonce != nil {
 		parts = append(parts, integer(f.nonce))

@@ -17,10 +17,6 @@ import (
 // number that stands for no registered policy (RFC 5612).
 const Policy = "1.3.6.1.4.1.32473.3161.1"
 
-// maxNonce is how long the INTEGER of a nonce may be, in bytes. Those in use have
-// some twenty; an answer repeats it, and must not become too large.
-const maxNonce = 128
-
 // query is a TimeStampReq (RFC 3161 section 2.4.1) that can be granted.
 type query struct {
 	imprint []byte // the MessageImprint, as it is
@@ -90,7 +86,7 @@ func (q *query) readImprint(s *cryptobyte.String) *rejection {
 func (q *query) readRest(s *cryptobyte.String) (extended, ok bool) {
 	var nonce, extensions cryptobyte.String
 	ok = (!s.PeekASN1Tag(tag.OBJECT_IDENTIFIER) || s.ReadASN1ObjectIdentifier(&q.policy)) &&
-		readOptionalElement(s, &nonce, tag.INTEGER) && len(nonce) <= maxNonce &&
+		readOptionalElement(s, &nonce, tag.INTEGER) && len(nonce) <= maxInteger &&
 		readOptionalBoolean(s, &q.certify) &&
 		readOptionalElement(s, &extensions, context0) && s.Empty()
 	q.nonce = nonce

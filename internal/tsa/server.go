@@ -28,8 +28,8 @@ const (
 // Server is an authority that answers over HTTP (RFC 3161 section 3.4). It is
 // safe for concurrent use.
 type Server struct {
-	CA          *CA
-	Now         func() time.Time // the clock that is stamped
+	CA          *CA              // required
+	Now         func() time.Time // the clock that is stamped; required
 	Policy      string           // dotted; "": [Policy]
 	Connections int              // at once; 0: 64; more wait
 }

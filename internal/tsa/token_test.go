@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,12 +57,13 @@ func TestOtherGoodTokens(t *testing.T) {
 		"status with words": func(_ *testing.T, f *forgery) {
 			f.status = sequence(integer(new(big.Int)), sequence(wrapped(tag.UTF8String, []byte("Operation Okay"))))
 		},
-		"unsigned attributes": func(_ *testing.T, f *forgery) { f.unsigned = wrapped(context1, identifierV1(nil)) },
-		"revocation lists":    func(_ *testing.T, f *forgery) { f.lists = wrapped(context1, sequence()) },
-		"root in the token":   func(_ *testing.T, f *forgery) { f.certificates = append(f.certificates, f.by.root) },
-		"extension":           func(_ *testing.T, f *forgery) { f.extensions = extension(false) },
-		"SHA-512":             signWithRSA(2048, crypto.SHA512, oidSHA512, oidRSA),
-		"SHA-384":             signWithRSA(2048, crypto.SHA384, oidSHA384, oidSHA384WithRSA),
+		"unsigned attributes":        func(_ *testing.T, f *forgery) { f.unsigned = wrapped(context1, identifierV1(nil)) },
+		"revocation lists":           func(_ *testing.T, f *forgery) { f.lists = wrapped(context1, sequence()) },
+		"root in the token":          func(_ *testing.T, f *forgery) { f.certificates = append(f.certificates, f.by.root) },
+		"signer's certificate twice": func(_ *testing.T, f *forgery) { f.certificates = append(f.certificates, f.by.signer) },
+		"extension":                  func(_ *testing.T, f *forgery) { f.extensions = extension(false) },
+		"SHA-512":                    signWithRSA(2048, crypto.SHA512, oidSHA512, oidRSA),
+		"SHA-384":                    signWithRSA(2048, crypto.SHA384, oidSHA384, oidSHA384WithRSA),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, q := newAuthority(t), newRequest(t)
@@ -136,6 +138,14 @@ func selfSigned(t *testing.T, f *forgery) {
 	f.by.rootKey = key
 }
 
+// endless is a key that says to be RSA and far too long.
+type endless struct{ crypto.Signer }
+
+func (endless) Public() crypto.PublicKey {
+	n := new(big.Int).Lsh(big.NewInt(1), 20000)
+	return &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}
+}
+
 // tokens that must not be accepted, each with the code of the reason.
 var bad = []struct {
 	name   string
@@ -161,6 +171,18 @@ var bad = []struct {
 		c.ExtraExtensions = append(c.ExtraExtensions, e)
 	})},
 	{"short key", fault.TSAUnfit, signWithRSA(1024, crypto.SHA256, oidSHA256, oidRSA)},
+	{"endless key", fault.TSAUnfit, func(t *testing.T, f *forgery) {
+		f.by.key = endless{f.by.key}
+		recertify(t, f)
+	}},
+	{"endless key beside the signer", fault.TSAUnfit, func(t *testing.T, f *forgery) {
+		other := newAuthority(t)
+		other.key = endless{other.key}
+		other.certify(t, func(c *x509.Certificate) { c.SerialNumber = big.NewInt(3) })
+		f.certificates = append(f.certificates, other.signer)
+	}},
+	{"endless serial number", fault.BadToken, with(func(f *forgery) { f.serial = new(big.Int).Lsh(big.NewInt(1), 8*200) })},
+	{"endless nonce", fault.BadToken, with(func(f *forgery) { f.nonce = new(big.Int).Lsh(big.NewInt(1), 8*200) })},
 	{"expired at its time", fault.TSAExpired, withCertificate(func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Second) })},
 	{"not yet valid at its time", fault.TSAExpired, withCertificate(func(c *x509.Certificate) { c.NotBefore = noon.Add(time.Second) })},
 	{"other nonce", fault.OtherNonce, with(func(f *forgery) { f.nonce = big.NewInt(1) })},
@@ -238,6 +260,9 @@ func TestBadTokensAreRefused(t *testing.T) {
 			stored, token, err := q.Accept(f.response(), trust, noon)
 			if code := fault.From(err).Code; err == nil || code != test.code {
 				t.Errorf("got %v, want %s", err, test.code)
+			}
+			if err != nil && strings.Contains(err.Error(), "library") {
+				t.Errorf("only the library sees it: %v", err)
 			}
 			if stored != nil || token != nil {
 				t.Error("something is returned beside a fault")

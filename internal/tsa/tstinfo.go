@@ -42,8 +42,7 @@ func (t *tstInfo) read(b []byte) error {
 	if err := t.readImprint(&in); err != nil {
 		return err
 	}
-	t.serial = new(big.Int)
-	if !in.ReadASN1Integer(t.serial) {
+	if !readInteger(&in, &t.serial) {
 		return malformed("its serial number cannot be read")
 	}
 	if !t.readTime(&in) {
@@ -99,11 +98,7 @@ func (t *tstInfo) readRest(s *cryptobyte.String) bool {
 }
 
 func (t *tstInfo) readNonce(s *cryptobyte.String) bool {
-	if !s.PeekASN1Tag(tag.INTEGER) {
-		return true
-	}
-	t.nonce = new(big.Int)
-	return s.ReadASN1Integer(t.nonce)
+	return !s.PeekASN1Tag(tag.INTEGER) || readInteger(s, &t.nonce)
 }
 
 // readAccuracy reads an Accuracy. One that has more than a year of seconds is

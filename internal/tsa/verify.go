@@ -25,8 +25,13 @@ import (
 // second or less, or nothing.
 const MaxAccuracy = 10 * time.Minute
 
-// minRSA is the shortest RSA key, in bits, that a token may be signed with.
-const minRSA = 2048
+// minRSA is the shortest RSA key, in bits, that a token may be signed with;
+// maxRSA the longest that a certificate in it may have: with one as long as a
+// token has room for, a single signature takes seconds.
+const (
+	minRSA = 2048
+	maxRSA = 8192
+)
 
 // Trust says whose tokens count. Without roots nobody's do.
 type Trust struct {
@@ -49,10 +54,13 @@ func (t *Token) Verify(trust Trust) error {
 	if err != nil {
 		return err
 	}
-	if err := t.signed.verify(signer); err != nil {
+	if err := bounded(t.signed.certificates); err != nil {
 		return err
 	}
 	if err := fit(signer); err != nil {
+		return err
+	}
+	if err := t.signed.verify(signer); err != nil {
 		return err
 	}
 	if err := t.accept(trust); err != nil {
@@ -71,7 +79,7 @@ func (d *signedData) signerCertificate() (*x509.Certificate, error) {
 		if !bytes.Equal(c.RawIssuer, d.issuer) || c.SerialNumber.Cmp(d.serial) != 0 {
 			continue
 		}
-		if found != nil {
+		if found != nil && !found.Equal(c) {
 			return nil, forged("two certificates in the token have the name and number of its signer's")
 		}
 		found = c
@@ -139,6 +147,16 @@ func sum(hash crypto.Hash, b []byte) []byte {
 	h := hash.New()
 	h.Write(b)
 	return h.Sum(nil)
+}
+
+// bounded is asked before the first signature is verified.
+func bounded(certificates []*x509.Certificate) error {
+	for _, c := range certificates {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxRSA {
+			return unfit("an RSA key has %d bits, and %d are the most", key.N.BitLen(), maxRSA)
+		}
+	}
+	return nil
 }
 
 // fit tells whether a certificate may sign time-stamps: for them alone, and
