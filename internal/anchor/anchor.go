@@ -80,6 +80,9 @@ func Parse(b []byte, name string) ([]Known, error) {
 		if err != nil {
 			return nil, fault.New(fault.BadAnchor, "%s:%d: %v", name, n, err)
 		}
+		if _, twice := Find(list, k.Ledger); twice {
+			return nil, fault.New(fault.BadAnchor, "%s:%d: the ledger %s has a line already", name, n, k.Ledger.Short())
+		}
 		list = append(list, k)
 	}
 	return list, nil
@@ -105,7 +108,7 @@ func parseLine(line string) (Known, error) {
 	}
 	version, err := strconv.ParseInt(words[1], 10, 64)
 	covenant, idErr := receipt.ParseDigest(words[2])
-	if err != nil || version < 1 || idErr != nil {
+	if err != nil || version < 1 || strconv.FormatInt(version, 10) != words[1] || idErr != nil {
 		return Known{}, errors.New("what follows the ledger's id is not a version and the id of its covenant")
 	}
 	k.Pin = trust.Pin{Version: version, ID: covenant}
@@ -152,33 +155,51 @@ func Remember(path string, k Known) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer os.Remove(f.Name()) // unless it has become the file itself
-	defer f.Close()
+	b, err := updated(path, k)
+	if err != nil || b == nil {
+		abandon(f)
+		return false, err
+	}
+	return true, replace(path, f, b)
+}
+
+// updated is the file's text with a ledger in it, nil where nothing is to change.
+func updated(path string, k Known) ([]byte, error) {
 	b, err := read(path)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	list, err := Parse(b, path)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	k.Name = oneLine(k.Name)
 	before, there := Find(list, k.Ledger)
 	if there && (before == k || before.Pin.Version > k.Pin.Version) {
-		return false, nil
+		return nil, nil
 	}
-	return true, replace(path, f, withLine(b, k))
+	return withLine(b, k), nil
 }
 
-// withLine is the text with the line of one ledger set.
+// withLine is the text with the line of one ledger set, before the first of a
+// greater id.
 func withLine(b []byte, k Known) []byte {
 	var out bytes.Buffer
+	written := false
 	for line := range strings.Lines(string(b)) {
-		if strings.HasPrefix(strings.TrimSpace(line), k.Ledger.String()) {
-			continue
+		id, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		entry := id != "" && id[0] != '#'
+		if entry && !written && id >= k.Ledger.String() {
+			out.WriteString(k.String() + "\n")
+			written = true
 		}
-		out.WriteString(strings.TrimRight(line, "\n") + "\n")
+		if !entry || id != k.Ledger.String() {
+			out.WriteString(strings.TrimRight(line, "\n") + "\n")
+		}
 	}
-	out.WriteString(k.String() + "\n")
+	if !written {
+		out.WriteString(k.String() + "\n")
+	}
 	return out.Bytes()
 }
 
@@ -201,16 +222,24 @@ func lock(path string) (*os.File, error) {
 	}
 }
 
-// replace makes what is in the lock the file.
+// replace makes what is in the lock the file. Once it is, the name of the lock is
+// free for another process, whose lock must not be removed.
 func replace(path string, f *os.File, b []byte) error {
 	_, err := f.Write(b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
+		_ = os.Remove(f.Name())
 		return unwritten(path, err)
 	}
 	return nil
+}
+
+// abandon gives a lock back.
+func abandon(f *os.File) {
+	_ = f.Close()
+	_ = os.Remove(f.Name())
 }
 
 func unwritten(path string, err error) error {
