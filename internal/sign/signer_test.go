@@ -2,6 +2,7 @@ package sign
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -538,6 +539,24 @@ func TestPrograms(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A program that never stops to talk fills no memory, and is read to its end.
+func TestMuchOutput(t *testing.T) {
+	t.Parallel()
+	r, err := Settings{Env: os.Environ()}.run(t.Context(), nil, "sh", "-c", "head -c 3000000 /dev/zero; head -c 3000000 /dev/zero >&2")
+	must(t, err)
+	if len(r.stdout) != maxOutput || len(r.stderr) != maxOutput || r.failed != nil {
+		t.Errorf("kept %d and %d bytes, %v", len(r.stdout), len(r.stderr), r.failed)
+	}
+	long := ran{stderr: bytes.Repeat([]byte("ä"), 400)}
+	if said := long.said(); len(said) > 510 || !strings.HasSuffix(said, "…") {
+		t.Errorf("said %d bytes", len(said))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Settings{}.run(ctx, nil, "sh")
+	refused(t, err, fault.Interrupted)
 }
 
 func TestAsk(t *testing.T) {
