@@ -2,7 +2,8 @@ package sign
 
 import (
 	"bytes"
-	"crypto/dsa" //nolint:staticcheck // to see that it is refused
+	//lint:ignore SA1019 to see that it is refused
+	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -93,6 +94,10 @@ func TestValidAt(t *testing.T) {
 			until := k.validUntil(k.Fingerprint(), on(c.good[0]))
 			if c.until == 0 && !until.IsZero() || c.until > 0 && !until.Equal(on(c.until)) {
 				t.Errorf("until %v", until)
+			}
+			if !until.IsZero() {
+				must(t, k.ValidAt(k.Fingerprint(), until.Add(-time.Second)))
+				refused(t, k.ValidAt(k.Fingerprint(), until.Add(time.Second)), c.code)
 			}
 		})
 	}
@@ -355,7 +360,8 @@ func TestMaterials(t *testing.T) {
 		must(t, err)
 		e := entity(t, &packet.Config{Algorithm: packet.PubKeyAlgoECDSA, Curve: name, Time: func() time.Time { return noon }})
 		p := e.PrivateKey.PrivateKey.(*pgpecdsa.PrivateKey)
-		p.X, p.Y, p.D = key.X, key.Y, key.D //nolint:staticcheck // the library has no other way in
+		//lint:ignore SA1019 the library has no other way in
+		p.X, p.Y, p.D = key.X, key.Y, key.D
 		forms[string(name)] = form{sshPrivate(t, key), packet.NewECDSAPrivateKey(noon, p)}
 	}
 	seen := map[[32]byte]string{}

@@ -421,6 +421,66 @@ func TestGPGImports(t *testing.T) {
 	}
 }
 
+// Keys that gpg makes, and that nobody should sign with.
+func TestWeakKeysOfGPG(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"dsa2048", "rsa1024"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			home := gnupgHome(t)
+			run(t, home, "", "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "Test <test@example.com>", kind, "sign", "never")
+			signature := run(t, home, string(message), "gpg", "--batch", "--quiet", "--digest-algo", "SHA256", "--detach-sign")
+			key, err := Settings{Env: append(os.Environ(), "GNUPGHOME="+home)}.ExportGPG(t.Context(), "test@example.com")
+			must(t, err)
+			found, err := Verify(OpenPGP, []byte(signature), message, Ring{key})
+			if err == nil {
+				err = found.ValidAt(time.Now())
+				refused(t, err, fault.WeakSignature)
+				return
+			}
+			refused(t, err, fault.BadSignature) // where the library cannot even compute it
+		})
+	}
+}
+
+// What gpg signs by a weak digest, or as text, does not count.
+func TestWeakSignaturesOfGPG(t *testing.T) {
+	t.Parallel()
+	home := gnupgHome(t)
+	run(t, home, "", "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "Test <test@example.com>", "rsa2048", "sign", "never")
+	key, err := Settings{Env: append(os.Environ(), "GNUPGHOME="+home)}.ExportGPG(t.Context(), "test@example.com")
+	must(t, err)
+	for name, c := range map[string]struct {
+		args []string
+		code fault.Code
+	}{
+		"SHA-1":    {[]string{"--digest-algo", "SHA1"}, fault.WeakSignature},
+		"RIPEMD":   {[]string{"--digest-algo", "RIPEMD160"}, fault.BadSpelling},
+		"text":     {[]string{"--textmode"}, fault.WeakSignature},
+		"critical": {[]string{"--sig-notation", "!a@example.com=b"}, fault.WeakSignature},
+		"notation": {[]string{"--sig-notation", "a@example.com=b"}, ""},
+		"a policy": {[]string{"--sig-policy-url", "!https://example.com"}, ""},
+		"an end":   {[]string{"--default-sig-expire", "1d"}, ""},
+		"SHA-224":  {[]string{"--digest-algo", "SHA224"}, ""},
+		"SHA-512":  {[]string{"--digest-algo", "SHA512"}, ""},
+		"in armor": {[]string{"--armor"}, fault.BadSpelling},
+	} {
+		signature := run(t, home, string(message), "gpg", append(append([]string{"--batch", "--quiet"}, c.args...), "--detach-sign")...)
+		found, err := Verify(OpenPGP, []byte(signature), message, Ring{key})
+		if c.code != "" {
+			t.Run(name, func(t *testing.T) { refused(t, err, c.code) })
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if ends := found.ValidUntil(time.Now()); ends.IsZero() == (name == "an end") {
+			t.Errorf("%s: until %v", name, ends)
+		}
+	}
+}
+
 // Programs that are called as git calls its own, and do something else.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
