@@ -74,9 +74,6 @@ func parseSSHKey(text string) (*Key, error) {
 	if err != nil || len(options) > 0 || strings.Contains(text, "\n") {
 		return nil, badKey("it is not one line with an SSH public key")
 	}
-	if !strings.HasPrefix(text, public.Type()+" ") && !strings.HasPrefix(text, public.Type()+"\t") {
-		return nil, badKey("it is said to be of another type than it is, %s", public.Type())
-	}
 	k, err := sshKey(public)
 	if err == nil {
 		k.owner = comment
