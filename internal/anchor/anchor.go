@@ -14,15 +14,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/lockfile"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -34,35 +33,14 @@ type Known struct {
 	Name   string
 }
 
-// maxFile is the most bytes of a file of known ledgers.
-const maxFile = 4 << 20
-
 // Read reads a file of known ledgers; one that is not there has none. The faults
 // are ReadFailed (VM114) and BadAnchor (VM609).
 func Read(path string) ([]Known, error) {
-	b, err := read(path)
+	b, err := lockfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
 	return Parse(b, path)
-}
-
-func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
-		err = errors.New("it is no file of that kind")
-	}
-	var b []byte
-	if err == nil {
-		b, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(errors.New(err.Error()))
-	}
-	return b, nil
 }
 
 // Parse reads the text of such a file, whose name is for errors. The fault is
@@ -79,6 +57,9 @@ func Parse(b []byte, name string) ([]Known, error) {
 		k, err := parseLine(line)
 		if err != nil {
 			return nil, fault.New(fault.BadAnchor, "%s:%d: %v", name, n, err)
+		}
+		if _, twice := Find(list, k.Ledger); twice {
+			return nil, fault.New(fault.BadAnchor, "%s:%d: the ledger %s has a line already", name, n, k.Ledger.Short())
 		}
 		list = append(list, k)
 	}
@@ -106,7 +87,7 @@ func parseLine(line string) (Known, error) {
 	number, adopted := strings.CutSuffix(words[1], "!")
 	version, err := strconv.ParseInt(number, 10, 64)
 	covenant, idErr := receipt.ParseDigest(words[2])
-	if err != nil || version < 1 || idErr != nil {
+	if err != nil || version < 1 || strconv.FormatInt(version, 10) != number || idErr != nil {
 		return Known{}, errors.New("what follows the ledger's id is not a version and the id of its covenant")
 	}
 	k.Pin = trust.Pin{Version: version, ID: covenant, Adopted: adopted}
@@ -163,74 +144,47 @@ func Adopt(path string, k Known) error {
 
 // set writes the line of a ledger, unless the one that is there is to stay.
 func set(path string, k Known, stays func(before Known) bool) (changed bool, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return false, unwritten(path, err)
-	}
-	f, err := lock(path)
-	if err != nil {
-		return false, err
-	}
-	defer os.Remove(f.Name()) // unless it has become the file itself
-	defer f.Close()
-	b, err := read(path)
-	if err != nil {
-		return false, err
-	}
-	list, err := Parse(b, path)
-	if err != nil {
-		return false, err
-	}
-	before, there := Find(list, k.Ledger)
-	if there && stays(before) {
-		return false, nil
-	}
-	return true, replace(path, f, withLine(b, k))
+	_ = os.MkdirAll(filepath.Dir(path), 0o700) // nobody else's business; what is wrong with it, the next line says
+	err = lockfile.Update(path, func(old []byte) ([]byte, error) {
+		b, err := updated(old, path, k, stays)
+		changed = b != nil
+		return b, err
+	})
+	return changed && err == nil, err
 }
 
-// withLine is the text with the line of one ledger set.
+// updated is the file's text with a ledger in it, nil where nothing is to change.
+func updated(old []byte, path string, k Known, stays func(before Known) bool) ([]byte, error) {
+	list, err := Parse(old, path)
+	if err != nil {
+		return nil, err
+	}
+	k.Name = oneLine(k.Name)
+	before, there := Find(list, k.Ledger)
+	if there && (before == k || stays(before)) {
+		return nil, nil
+	}
+	return withLine(old, k), nil
+}
+
+// withLine is the text with the line of one ledger set, before the first of a
+// greater id.
 func withLine(b []byte, k Known) []byte {
 	var out bytes.Buffer
+	written := false
 	for line := range strings.Lines(string(b)) {
-		if strings.HasPrefix(strings.TrimSpace(line), k.Ledger.String()) {
-			continue
+		id, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		entry := id != "" && id[0] != '#'
+		if entry && !written && id >= k.Ledger.String() {
+			out.WriteString(k.String() + "\n")
+			written = true
 		}
-		out.WriteString(strings.TrimRight(line, "\n") + "\n")
+		if !entry || id != k.Ledger.String() {
+			out.WriteString(strings.TrimRight(line, "\n") + "\n")
+		}
 	}
-	out.WriteString(k.String() + "\n")
+	if !written {
+		out.WriteString(k.String() + "\n")
+	}
 	return out.Bytes()
-}
-
-// maxTries is how often a lock is asked for, ten milliseconds apart.
-const maxTries = 100
-
-// lock makes the file beside path that becomes it, which only one process can.
-func lock(path string) (*os.File, error) {
-	name := path + ".lock"
-	for tries := 0; ; tries++ {
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, fs.ErrExist) && tries < maxTries {
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
-		if err != nil {
-			return nil, unwritten(path, err)
-		}
-		return f, nil
-	}
-}
-
-// replace makes what is in the lock the file.
-func replace(path string, f *os.File, b []byte) error {
-	_, err := f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return unwritten(path, err)
-	}
-	return nil
-}
-
-func unwritten(path string, err error) error {
-	return fault.New(fault.ReadOnly, "%s cannot be written", path).With("path", filepath.Dir(path)).Because(errors.New(err.Error()))
 }

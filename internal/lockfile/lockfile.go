@@ -38,7 +38,7 @@ func Read(path string) ([]byte, error) {
 }
 
 // maxTries is how often a lock is asked for, ten milliseconds apart.
-const maxTries = 200
+const maxTries = 100
 
 // Update replaces a file by what edit makes of it, and makes its folder if there
 // is none. Where edit gives nil, or what was there, nothing is written. The faults
@@ -51,21 +51,37 @@ func Update(path string, edit func(old []byte) ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // unless it has become the file itself
-	defer f.Close()
+	b, err := edited(path, edit)
+	if err != nil || b == nil {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+		return err
+	}
+	return replace(path, f, b)
+}
+
+// edited is what edit makes of a file, nil where that changes nothing.
+func edited(path string, edit func(old []byte) ([]byte, error)) ([]byte, error) {
 	old, err := Read(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b, err := edit(old)
 	if err != nil || b == nil || string(b) == string(old) {
-		return err
+		return nil, err
 	}
-	_, err = f.Write(b)
+	return b, nil
+}
+
+// replace makes what is in the lock the file. Once it is, the name of the lock is
+// free for another process, whose lock must not be removed.
+func replace(path string, f *os.File, b []byte) error {
+	_, err := f.Write(b)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
+		_ = os.Remove(f.Name())
 		return unwritten(path, err)
 	}
 	return nil

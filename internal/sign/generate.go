@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -38,11 +39,11 @@ func Generate(o Order) (*Key, error) {
 			return nil, fault.New(fault.KeyExists, "%s exists", path)
 		}
 	}
-	make := generateOpenPGP
+	generate := generateOpenPGP
 	if o.Type == SSH {
-		make = generateSSH
+		generate = generateSSH
 	}
-	private, public, key, err := make(o)
+	private, public, key, err := generate(o)
 	if err != nil {
 		return nil, err
 	}
@@ -81,11 +82,12 @@ func generateSSH(o Order) (private, public []byte, key *Key, err error) {
 	if err != nil {
 		return nil, nil, nil, badKey("it cannot be made").Because(err)
 	}
+	comment := strings.Join(strings.Fields(o.Email), " ") // it ends a line, and begins none
 	var block *pem.Block
 	if len(o.Passphrase) > 0 {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(priv, o.Email, o.Passphrase)
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(priv, comment, o.Passphrase)
 	} else {
-		block, err = ssh.MarshalPrivateKey(priv, o.Email)
+		block, err = ssh.MarshalPrivateKey(priv, comment)
 	}
 	if err != nil {
 		return nil, nil, nil, badKey("it cannot be made").Because(err)
@@ -98,7 +100,7 @@ func generateSSH(o Order) (private, public []byte, key *Key, err error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return pem.EncodeToMemory(block), []byte(key.text + " " + o.Email + "\n"), key, nil
+	return pem.EncodeToMemory(block), []byte(key.text + " " + comment + "\n"), key, nil
 }
 
 func generateOpenPGP(o Order) (private, public []byte, key *Key, err error) {

@@ -10,9 +10,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"math/big"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/ecdsa"
@@ -36,7 +36,7 @@ type Key struct {
 	ssh ssh.PublicKey
 
 	entity *openpgp.Entity
-	mu     sync.Mutex // the entity remembers which of its own signatures hold
+	makers []*packet.PublicKey // the primary key, and the subkeys that are bound to it for signing
 }
 
 // ParseKey reads a key as covenants have it: for OpenPGP the base64 of one
@@ -69,8 +69,9 @@ var sshAlgorithms = []string{
 const minRSA = 2048
 
 func parseSSHKey(text string) (*Key, error) {
-	public, comment, options, rest, err := ssh.ParseAuthorizedKey([]byte(text))
-	if err != nil || len(options) > 0 || len(bytes.TrimSpace(rest)) > 0 {
+	text = strings.TrimSpace(text)
+	public, comment, options, _, err := ssh.ParseAuthorizedKey([]byte(text))
+	if err != nil || len(options) > 0 || strings.Contains(text, "\n") {
 		return nil, badKey("it is not one line with an SSH public key")
 	}
 	k, err := sshKey(public)
@@ -100,7 +101,7 @@ func rsaBits(public ssh.PublicKey) int {
 	if public.Type() != ssh.KeyAlgoRSA || ssh.Unmarshal(public.Marshal(), &key) != nil {
 		return 0
 	}
-	return 8 * len(bytes.TrimLeft(key.N, "\x00"))
+	return new(big.Int).SetBytes(key.N).BitLen()
 }
 
 // maxKey is the most bytes of a transferable public key.
@@ -116,13 +117,21 @@ func parseOpenPGPKey(b []byte) (*Key, error) {
 		return nil, badKey("it is not an OpenPGP public key").Because(plain(err))
 	case len(entities) != 1:
 		return nil, badKey("it holds %d OpenPGP keys, and should hold one", len(entities))
-	case entities[0].PrivateKey != nil:
+	case secret(b):
 		return nil, badKey("it is a secret key")
 	}
 	e := entities[0]
-	k := &Key{kind: OpenPGP, text: base64.StdEncoding.EncodeToString(b), fingerprint: upperHex(e.PrimaryKey.Fingerprint), entity: e}
-	if _, id := e.PrimaryIdentity(time.Time{}, nil); id != nil {
+	settle(e)
+	k := &Key{kind: OpenPGP, text: base64.StdEncoding.EncodeToString(b), fingerprint: upperHex(e.PrimaryKey.Fingerprint), entity: e, makers: makers(e)}
+	if id := identityAt(e, time.Time{}); id != nil {
 		k.owner = id.Name
+	}
+	for i, s := range e.Subkeys {
+		if slices.ContainsFunc(e.Subkeys[:i], func(other openpgp.Subkey) bool {
+			return bytes.Equal(other.PublicKey.Fingerprint, s.PublicKey.Fingerprint)
+		}) {
+			return nil, badKey("it has the subkey %s twice", upperHex(s.PublicKey.Fingerprint))
+		}
 	}
 	return k, nil
 }
@@ -166,16 +175,29 @@ func (k *Key) Fingerprints() []string {
 }
 
 // Materials tell whether two keys are one: a digest of the numbers of each
-// public key in it, in whatever form and with whatever expiry they stand.
+// public key in it that can sign, in whatever form and with whatever expiry they
+// stand. A subkey that the key only claims, without the subkey's own word, is none.
 func (k *Key) Materials() [][sha256.Size]byte {
 	if k.kind == SSH {
 		return [][sha256.Size]byte{sshMaterial(k.ssh)}
 	}
-	all := [][sha256.Size]byte{openpgpMaterial(k.entity.PrimaryKey)}
-	for _, s := range k.entity.Subkeys {
-		all = append(all, openpgpMaterial(s.PublicKey))
+	var all [][sha256.Size]byte
+	for _, p := range k.makers {
+		all = append(all, openpgpMaterial(p))
 	}
 	return all
+}
+
+// Material is that of the key or subkey of a fingerprint; false where it is
+// neither the primary key nor a subkey that signs.
+func (k *Key) Material(fingerprint string) ([sha256.Size]byte, bool) {
+	if k.kind == SSH {
+		return sshMaterial(k.ssh), fingerprint == k.fingerprint
+	}
+	if p := k.publicKey(fingerprint); p != nil {
+		return openpgpMaterial(p), true
+	}
+	return [sha256.Size]byte{}, false
 }
 
 // sshMaterial is the digest of a key in the wire format of SSH (RFC 4253
@@ -232,46 +254,32 @@ func (k *Key) ValidAt(by string, at time.Time) error {
 	if at.Unix() < public.CreationTime.Unix() {
 		return fault.New(fault.KeyExpired, "the key %s was made only on %s", by, date(public.CreationTime))
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if _, ok := k.entity.SigningKeyById(at, public.KeyId, strict); ok {
+	e := entityAt(k.entity, at)
+	if found, ok := e.SigningKeyById(at, public.KeyId, strict); ok && found.PublicKey == public {
 		return nil
 	}
-	return k.unfit(by, public, at)
+	return unfit(e, by, public, at)
 }
 
-// validUntil is when a key expires by its own words, zero for never.
+// validUntil is when a key that may sign now ceases to, by its own words, zero
+// for never. Those words begin and end with its own signatures, so it is at the
+// first of these moments after which the key is unfit.
 func (k *Key) validUntil(by string, now time.Time) time.Time {
 	if k.kind == SSH {
 		return time.Time{}
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var until time.Time
-	expires := func(p *packet.PublicKey, s *packet.Signature) {
-		if s == nil || s.KeyLifetimeSecs == nil || *s.KeyLifetimeSecs == 0 {
-			return
-		}
-		end := p.CreationTime.Add(time.Duration(*s.KeyLifetimeSecs) * time.Second)
-		if until.IsZero() || end.Before(until) {
-			until = end
+	for _, t := range turns(k.entity) {
+		if t.After(now) && k.ValidAt(by, t.Add(time.Second)) != nil {
+			return t
 		}
 	}
-	primary, _ := k.entity.VerifyPrimaryKey(now, strict)
-	expires(k.entity.PrimaryKey, primary)
-	for _, s := range k.entity.Subkeys {
-		if upperHex(s.PublicKey.Fingerprint) == by {
-			binding, _ := s.Verify(now, strict)
-			expires(s.PublicKey, binding)
-		}
-	}
-	return until
+	return time.Time{}
 }
 
 // unfit says why a key may not sign at a time.
-func (k *Key) unfit(by string, public *packet.PublicKey, at time.Time) error {
-	_, err := k.entity.VerifyPrimaryKey(at, strict)
-	for _, s := range k.entity.Subkeys {
+func unfit(e *openpgp.Entity, by string, public *packet.PublicKey, at time.Time) error {
+	_, err := e.VerifyPrimaryKey(at, strict)
+	for _, s := range e.Subkeys {
 		if err == nil && s.PublicKey == public {
 			_, err = s.Verify(at, strict)
 		}
@@ -289,17 +297,11 @@ func (k *Key) unfit(by string, public *packet.PublicKey, at time.Time) error {
 
 func date(t time.Time) string { return t.UTC().Format("2006-01-02") }
 
-// publicKey is the key or subkey of a fingerprint.
+// publicKey is the key of a fingerprint, or the subkey that signs.
 func (k *Key) publicKey(fingerprint string) *packet.PublicKey {
-	if k.entity == nil {
-		return nil
-	}
-	if upperHex(k.entity.PrimaryKey.Fingerprint) == fingerprint {
-		return k.entity.PrimaryKey
-	}
-	for _, s := range k.entity.Subkeys {
-		if upperHex(s.PublicKey.Fingerprint) == fingerprint {
-			return s.PublicKey
+	for _, p := range k.makers {
+		if upperHex(p.Fingerprint) == fingerprint {
+			return p
 		}
 	}
 	return nil

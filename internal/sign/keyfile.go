@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -87,7 +88,7 @@ func (s Settings) openpgpFile(path string, b []byte) (Signer, error) {
 		return nil, badKey("%s does not hold one OpenPGP secret key", path)
 	}
 	e := entities[0]
-	if e.PrivateKey.Encrypted {
+	if locked(e) {
 		passphrase, err := s.ask(path)
 		if err != nil {
 			return nil, err
@@ -97,6 +98,13 @@ func (s Settings) openpgpFile(path string, b []byte) (Signer, error) {
 		}
 	}
 	return &openpgpFile{e, s.Now}, nil
+}
+
+// locked tells whether a secret key or subkey needs a passphrase. The primary one
+// may be kept elsewhere, as gpg --export-secret-subkeys leaves it.
+func locked(e *openpgp.Entity) bool {
+	needs := func(k *packet.PrivateKey) bool { return k != nil && k.Encrypted && !k.Dummy() }
+	return needs(e.PrivateKey) || slices.ContainsFunc(e.Subkeys, func(s openpgp.Subkey) bool { return needs(s.PrivateKey) })
 }
 
 func (k *openpgpFile) config() *packet.Config {

@@ -39,22 +39,23 @@ func (s Settings) run(ctx context.Context, stdin []byte, program string, args ..
 	if ended := new(exec.ExitError); err != nil && !errors.As(err, &ended) {
 		return ran{}, fault.New(fault.SignFailed, "%s cannot be run", program).Because(errors.New(err.Error()))
 	}
-	return ran{stdout.Bytes(), stderr.Bytes(), err}, nil
+	return ran{stdout.kept.Bytes(), stderr.kept.Bytes(), err}, nil
 }
 
 func missing(program string) *fault.Error {
 	return fault.New(fault.NoKey, "%s, which would sign, is not there", program)
 }
 
-// bounded keeps the beginning of what is written to it.
-type bounded struct{ bytes.Buffer }
+// bounded keeps the beginning of what is written to it. It is no bytes.Buffer
+// itself, whose ReadFrom would take all that a program prints.
+type bounded struct{ kept bytes.Buffer }
 
 var _ io.Writer = (*bounded)(nil)
 
 // Write keeps what there is room for, and takes the rest away.
 func (b *bounded) Write(p []byte) (int, error) {
-	room := maxOutput - b.Len()
-	b.Buffer.Write(p[:min(room, len(p))])
+	room := maxOutput - b.kept.Len()
+	b.kept.Write(p[:min(room, len(p))])
 	return len(p), nil
 }
 

@@ -34,14 +34,17 @@ func Detect(b []byte) (kind string, stored []byte, err error) {
 	return OpenPGP, b, nil
 }
 
-func spellSSH(b []byte) ([]byte, error) {
+func spellSSH(b []byte) (stored []byte, err error) {
 	s, err := sshsig.Unarmor(bytes.TrimSpace(b))
 	if err != nil {
 		return nil, fault.New(fault.BadSpelling, "this is not an SSH signature").Because(fmt.Errorf("%v", err))
 	}
-	stored := armorSSHSIG(s.Marshal())
+	stored = armorSSHSIG(s.Marshal())
 	if !bytes.Equal(squeeze(stored), squeeze(b)) {
 		return nil, fault.New(fault.BadSpelling, "something stands around the SSH signature")
+	}
+	if _, err := parseSSHSIG(stored); err != nil {
+		return nil, err
 	}
 	return stored, nil
 }
@@ -78,10 +81,22 @@ func dearmored(b []byte, kind string) ([]byte, bool) {
 		return nil, false
 	}
 	binary, err := io.ReadAll(block.Body)
-	return binary, err == nil
+	return binary, err == nil && block.Type == kind && alone(b, binary)
 }
 
-// Armor writes an OpenPGP signature or key for people, with the checksum that
+// alone tells whether nothing stands in a block behind its headers but its
+// bytes, at most a checksum, and its last line: the library stops to read where
+// it has enough.
+func alone(block, binary []byte) bool {
+	_, body, _ := bytes.Cut(bytes.ReplaceAll(block, []byte("\r\n"), []byte("\n")), []byte("\n\n"))
+	rest, ok := bytes.CutPrefix(squeeze(body), []byte(base64.StdEncoding.EncodeToString(binary)))
+	if sum, has := bytes.CutPrefix(rest, []byte("=")); ok && has && len(sum) > 4 {
+		rest = sum[4:]
+	}
+	return ok && bytes.HasPrefix(rest, []byte("-----END")) && bytes.Count(rest, []byte("-----END")) == 1
+}
+
+// armored writes an OpenPGP signature or key for people, with the checksum that
 // gpg 2.2 wants (RFC 9580 section 6.1).
 func armored(b []byte, kind string) []byte {
 	var out bytes.Buffer

@@ -119,7 +119,19 @@ func parseSSHSIG(signature []byte) (*sshsig.Signature, error) {
 	if !bytes.Equal(armorSSHSIG(s.Marshal()), signature) {
 		return nil, bad.Because(fmt.Errorf("something stands around it, or it is written otherwise"))
 	}
+	if len(s.Signature.Rest) != trailing(s.Signature.Format) {
+		return nil, bad.Because(fmt.Errorf("something stands behind the signature in it"))
+	}
 	return s, nil
+}
+
+// trailing is how many bytes stand behind a signature: the flags and counter of a
+// security key (OpenSSH, PROTOCOL.u2f), and none otherwise.
+func trailing(format string) int {
+	if format == ssh.KeyAlgoSKED25519 || format == ssh.KeyAlgoSKECDSA256 {
+		return 1 + 4
+	}
+	return 0
 }
 
 func verifyOpenPGP(signature, message []byte, ring Ring) (Signature, error) {
@@ -127,43 +139,38 @@ func verifyOpenPGP(signature, message []byte, ring Ring) (Signature, error) {
 	if err != nil {
 		return Signature{}, err
 	}
-	by := issuerOf(s)
-	var found Signature
-	key := ring.find(func(k *Key) bool {
-		public := k.issuer(s)
-		if public == nil {
-			return false
+	var first error
+	for _, k := range ring {
+		for _, public := range k.makers {
+			if !s.CheckKeyIdOrFingerprint(public) {
+				continue
+			}
+			if err := fit(s); err != nil {
+				return Signature{}, err
+			}
+			// What a signature says of its key is a claim, and an id of 64 bits can
+			// be made to fit: one key that did not make it hides no other that did.
+			err := made(public, s, message)
+			if err == nil {
+				return Signature{Key: k, By: upperHex(public.Fingerprint), Claimed: s.CreationTime, expires: expiry(s)}, nil
+			}
+			if first == nil {
+				first = err
+			}
 		}
-		found = Signature{Key: k, By: upperHex(public.Fingerprint), Claimed: s.CreationTime}
-		return true
-	})
-	if key == nil {
-		return Signature{}, unknownSigner(by)
 	}
-	if err := fit(s); err != nil {
-		return Signature{}, err
+	if first == nil {
+		first = unknownSigner(issuerOf(s))
 	}
-	if s.SigLifetimeSecs != nil && *s.SigLifetimeSecs > 0 {
-		found.expires = s.CreationTime.Add(time.Duration(*s.SigLifetimeSecs) * time.Second)
-	}
-	return found, key.made(s, found.By, message)
+	return Signature{}, first
 }
 
-// issuer is the key or subkey that a signature says it was made with.
-func (k *Key) issuer(s *packet.Signature) *packet.PublicKey {
-	if k.entity == nil {
-		return nil
+// expiry is when a signature ends by its own word, zero for never.
+func expiry(s *packet.Signature) time.Time {
+	for _, t := range ends(s.CreationTime, s.SigLifetimeSecs) {
+		return t
 	}
-	candidates := []*packet.PublicKey{k.entity.PrimaryKey}
-	for _, sub := range k.entity.Subkeys {
-		candidates = append(candidates, sub.PublicKey)
-	}
-	for _, p := range candidates {
-		if s.CheckKeyIdOrFingerprint(p) {
-			return p
-		}
-	}
-	return nil
+	return time.Time{}
 }
 
 // parseOpenPGP reads one signature packet, and nothing before or behind it.
@@ -236,8 +243,8 @@ func fit(s *packet.Signature) error {
 }
 
 // made says whether a key made a signature over a message.
-func (k *Key) made(s *packet.Signature, by string, message []byte) error {
-	public := k.publicKey(by)
+func made(public *packet.PublicKey, s *packet.Signature, message []byte) error {
+	by := upperHex(public.Fingerprint)
 	if s.CreationTime.Unix() < public.CreationTime.Unix() {
 		return fault.New(fault.KeyExpired, "the signature says it is older than its key, %s", by)
 	}

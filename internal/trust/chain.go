@@ -21,7 +21,7 @@ type Chain struct {
 	// (VM605) and RolledBack (VM604); nil where it is.
 	Err error
 
-	revocations []receipt.Revocation
+	revocations []revocation
 	keys        sign.Ring
 }
 
@@ -51,45 +51,56 @@ type Pin struct {
 // the revocations among its receipts. now is when what nothing dates is judged.
 func Build(genesis Folder, covenants, revocations []Folder, pin Pin, now time.Time) *Chain {
 	c := new(Chain)
-	first := firstVersion(genesis, covenants, pin)
+	covenants = eachOnce(covenants)
+	accepted := lineage(covenants, pin)
+	first := firstVersion(genesis, covenants, accepted)
 	if first == nil {
+		c.checkPin(pin)
 		return c
 	}
-	c.add(first)
-	for c.Err == nil {
-		next := c.next(covenants, pin, now)
-		if next == nil {
-			break
-		}
-		c.add(next)
+	for v := first; v != nil; v = c.next(covenants, accepted, pin.Adopted, now) {
+		c.add(v)
 	}
 	c.checkPin(pin)
 	c.addRevocations(revocations, now)
 	return c
 }
 
+// eachOnce are folders by id, so that the order in which they were found changes nothing.
+func eachOnce(folders []Folder) []Folder {
+	byID := func(a, b Folder) int { return a.ID.Compare(b.ID) }
+	same := func(a, b Folder) bool { return a.ID == b.ID }
+	return slices.CompactFunc(slices.SortedFunc(slices.Values(folders), byID), same)
+}
+
+// lineage are the covenants that were accepted here: the pinned one, and those
+// that it says it follows.
+func lineage(covenants []Folder, pin Pin) map[receipt.ID]bool {
+	accepted := make(map[receipt.ID]bool)
+	for id := pin.ID; pin.Version > 0 && !accepted[id]; {
+		accepted[id] = true
+		for _, f := range covenants {
+			if f.ID == id && f.Receipt.Covenant != nil {
+				id = f.Receipt.Covenant.Previous
+				break
+			}
+		}
+	}
+	return accepted
+}
+
 // firstVersion is the covenant in the genesis; in a ledger whose genesis has
 // none, the one that a person adopted here.
-func firstVersion(genesis Folder, covenants []Folder, pin Pin) *Version {
+func firstVersion(genesis Folder, covenants []Folder, accepted map[receipt.ID]bool) *Version {
 	if g := genesis.Receipt; g != nil && g.Genesis != nil && g.Genesis.Covenant != nil {
 		return compile(genesis.ID, g.Genesis.Covenant, time.Time{})
 	}
-	// Back from what was accepted: later versions follow from the one that was adopted.
-	for id := pin.ID; ; {
-		i := slices.IndexFunc(covenants, func(f Folder) bool { return f.ID == id })
-		if i < 0 || covenants[i].Receipt.Covenant == nil {
-			return nil
+	for _, f := range covenants {
+		if body := f.Receipt.Covenant; body != nil && body.Version == 1 && accepted[f.ID] {
+			return compile(f.ID, body, time.Time{})
 		}
-		body := covenants[i].Receipt.Covenant
-		if body.Version == 1 {
-			return compile(id, body, time.Time{})
-		}
-		id = body.Previous // one of an earlier version, by the rules of a receipt's fields or not at all
-		if body.Version > pin.Version {
-			return nil
-		}
-		pin.Version = body.Version - 1
 	}
+	return nil
 }
 
 func (c *Chain) add(v *Version) {
@@ -99,7 +110,7 @@ func (c *Chain) add(v *Version) {
 			c.keys = append(c.keys, k)
 		}
 	}
-	c.revocations = v.Covenant.Revocations
+	c.revocations = resolve(v.Covenant.Revocations, c.keys)
 }
 
 func (c *Chain) latest() *Version {
@@ -115,7 +126,13 @@ func (c *Chain) Latest() *Version { return c.latest() }
 func (c *Chain) ring() sign.Ring { return c.keys }
 
 // Revocations are those that hold now: of the covenant in force, and of receipts.
-func (c *Chain) Revocations() []receipt.Revocation { return slices.Clone(c.revocations) }
+func (c *Chain) Revocations() []receipt.Revocation {
+	var list []receipt.Revocation
+	for _, r := range c.revocations {
+		list = append(list, r.Revocation)
+	}
+	return list
+}
 
 // Keys are those of all covenants, of those that are out of force too.
 func (c *Chain) Keys() sign.Ring { return slices.Clone(c.keys) }
@@ -139,7 +156,7 @@ func (c *Chain) Holders() []Holder {
 		p := v.people[k.Fingerprint()]
 		h := Holder{Principal: p.name, Groups: p.groups, Key: k}
 		for _, r := range c.revocations {
-			if r.Key == k.Fingerprint() {
+			if r.names(k, k.Fingerprint()) {
 				h.Revoked = r.Reason
 			}
 		}
@@ -167,8 +184,8 @@ type candidate struct {
 }
 
 // next is the version after the last one, nil where there is none or none can be
-// told to be.
-func (c *Chain) next(covenants []Folder, pin Pin, now time.Time) *Version {
+// told to be. Behind a contradiction only those follow that were accepted here.
+func (c *Chain) next(covenants []Folder, accepted map[receipt.ID]bool, adopted bool, now time.Time) *Version {
 	last := c.latest()
 	var signed []candidate
 	for _, f := range covenants {
@@ -176,7 +193,7 @@ func (c *Chain) next(covenants []Folder, pin Pin, now time.Time) *Version {
 		if body == nil || body.Previous != last.ID || body.Version != last.Covenant.Version+1 {
 			continue
 		}
-		finding := last.accepts(f, now)
+		finding := last.accepts(f, c.revocations, now)
 		if finding.Err != nil {
 			c.Waiting = append(c.Waiting, Waiting{f.ID, body.Version, finding.Signers, finding.Err})
 			continue
@@ -186,9 +203,11 @@ func (c *Chain) next(covenants []Folder, pin Pin, now time.Time) *Version {
 	if len(signed) == 0 {
 		return nil
 	}
-	chosen, err := choose(signed, pin)
-	c.Err = err
-	if chosen == nil {
+	chosen, err := choose(signed, accepted, adopted)
+	if c.Err == nil {
+		c.Err = err
+	}
+	if chosen == nil || c.Err != nil && !accepted[chosen.folder.ID] {
 		return nil
 	}
 	for _, other := range signed {
@@ -203,30 +222,24 @@ func (c *Chain) next(covenants []Folder, pin Pin, now time.Time) *Version {
 
 // accepts judges a covenant by the one before: its principals, its authorities,
 // its revocations, at whatever time.
-func (v *Version) accepts(f Folder, now time.Time) Finding {
+func (v *Version) accepts(f Folder, revoked []revocation, now time.Time) Finding {
 	j := examine(f, v.keys, v, now)
-	for _, t := range j.moments() {
-		if j.satisfies(v, v.Covenant.Revocations, t) {
-			break
-		}
-	}
-	return j.finding
+	return j.judge(func(time.Time) *Version { return v }, revoked)
 }
 
 // choose says which of several covenants with the same number is in force: the
 // one that was accepted here before, else the one that is proven to be earliest.
 // The fault is RivalCovenants (VM605).
-func choose(signed []candidate, pin Pin) (*candidate, error) {
+func choose(signed []candidate, accepted map[receipt.ID]bool, adopted bool) (*candidate, error) {
 	if len(signed) == 1 {
 		return &signed[0], nil
 	}
-	slices.SortFunc(signed, func(a, b candidate) int { return a.folder.ID.Compare(b.folder.ID) })
 	first := earliest(signed)
 	for i := range signed {
-		if signed[i].folder.ID != pin.ID {
+		if !accepted[signed[i].folder.ID] {
 			continue
 		}
-		if first != nil && first.folder.ID != pin.ID && !pin.Adopted {
+		if first != nil && first != &signed[i] && !adopted {
 			return &signed[i], rivals(signed, "the one that was accepted here is not the one that is proven to be earliest")
 		}
 		return &signed[i], nil
@@ -279,16 +292,4 @@ func (c *Chain) checkPin(pin Pin) {
 		}
 	}
 	c.Err = fault.New(fault.RolledBack, "version %d of the covenant, %s, was in force here and is no more", pin.Version, pin.ID.Short())
-}
-
-// addRevocations takes keys out of use that enough principals have revoked by a
-// receipt of its own.
-func (c *Chain) addRevocations(revocations []Folder, now time.Time) {
-	var more []receipt.Revocation
-	for _, f := range revocations {
-		if f.Receipt.Revocation != nil && c.latest() != nil && c.Judge(f, now).Err == nil {
-			more = append(more, *f.Receipt.Revocation)
-		}
-	}
-	c.revocations = append(slices.Clone(c.revocations), more...)
 }

@@ -24,6 +24,7 @@ type made struct {
 	sign.Signature
 	index  int // in the finding
 	proven time.Time
+	judged bool
 }
 
 // examine verifies every file of a folder by itself: signatures by the keys of
@@ -37,7 +38,7 @@ func examine(f Folder, ring sign.Ring, authorities *Version, now time.Time) *jud
 		switch {
 		case err == nil:
 			s.By = m.By
-			j.made = append(j.made, made{m, len(j.finding.Signatures), s.Proven})
+			j.made = append(j.made, made{m, len(j.finding.Signatures), s.Proven, false})
 		default:
 			s.By, s.Err = sign.Issuer(file.Type, file.Data), err
 			s.Broken = !fault.Has(err, fault.UnknownSigner) && !fault.Has(err, fault.KeyExpired)
@@ -72,36 +73,52 @@ func (j *judgement) moments() []time.Time {
 	return append(slices.CompactFunc(all, time.Time.Equal), j.now)
 }
 
+// judge tries the moments, with the version that was in force at each, until the
+// signatures that were there are enough. What came later is judged by itself.
+func (j *judgement) judge(inForce func(time.Time) *Version, revoked []revocation) Finding {
+	for _, t := range j.moments() {
+		if j.satisfies(inForce(t), revoked, t) {
+			break
+		}
+	}
+	for i := range j.made {
+		if m := &j.made[i]; !m.judged {
+			j.count(m, inForce(j.momentOf(m)), revoked)
+		}
+	}
+	return j.finding
+}
+
+// momentOf is when a signature is judged: when it is proven to have been there,
+// else now.
+func (j *judgement) momentOf(m *made) time.Time {
+	if m.proven.IsZero() {
+		return j.now
+	}
+	return m.proven
+}
+
 // satisfies says whether the signatures that were there at a time are enough for
 // a covenant, and writes what it finds into the finding.
-func (j *judgement) satisfies(v *Version, revoked []receipt.Revocation, t time.Time) bool {
+func (j *judgement) satisfies(v *Version, revoked []revocation, t time.Time) bool {
 	present := t.Equal(j.now)
 	f := &j.finding
 	f.Version, f.Signers, f.Since, f.Until = v.Covenant.Version, nil, time.Time{}, time.Time{}
 	var who []*person
 	proven := true
-	for _, m := range j.made {
-		s := &f.Signatures[m.index]
+	for i := range j.made {
+		m := &j.made[i]
 		if m.proven.After(t) || m.proven.IsZero() && !present {
 			continue
 		}
-		h, ok := v.people[m.Key.Fingerprint()]
-		s.Principal, s.Err = "", nil
-		if !ok {
-			s.Err = fault.New(fault.UnknownSigner, "the key %s is nobody's in version %d of the covenant", m.By, v.Covenant.Version).With("key", m.By)
+		p := j.count(m, v, revoked)
+		if p == nil {
 			continue
 		}
-		s.Principal, m.Key = h.name, h.key
-		at := m.proven
-		if at.IsZero() {
-			at = j.now
-		}
-		if s.Err = m.validAt(at, revoked); s.Err == nil {
-			who = append(who, h.person)
-			proven = proven && !m.proven.IsZero()
-			if m.proven.IsZero() {
-				f.Until = earlier(f.Until, m.validUntil(j.now, revoked))
-			}
+		who = append(who, p)
+		if m.proven.IsZero() {
+			proven = false
+			f.Until = earlier(f.Until, m.validUntil(j.now, revoked))
 		}
 	}
 	f.Signers = names(who)
@@ -115,6 +132,24 @@ func (j *judgement) satisfies(v *Version, revoked []receipt.Revocation, t time.T
 	return true
 }
 
+// count is the person for whom a signature counts in a version, nil if it does
+// not; it writes into the finding which, or why.
+func (j *judgement) count(m *made, v *Version, revoked []revocation) *person {
+	m.judged = true
+	s := &j.finding.Signatures[m.index]
+	h, ok := v.people[m.Key.Fingerprint()]
+	if !ok {
+		s.Principal = ""
+		s.Err = fault.New(fault.UnknownSigner, "the key %s is nobody's in version %d of the covenant", m.By, v.Covenant.Version).With("key", m.By)
+		return nil
+	}
+	s.Principal, m.Key = h.name, h.key
+	if s.Err = m.validAt(j.momentOf(m), revoked); s.Err != nil {
+		return nil
+	}
+	return h.person
+}
+
 // earlier is the earlier of two times, where zero is never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
@@ -125,12 +160,12 @@ func earlier(a, b time.Time) time.Time {
 
 // validAt says whether a signature counts when judged at a time: by its key's own
 // words, and by the revocations of others.
-func (m made) validAt(at time.Time, revoked []receipt.Revocation) error {
+func (m made) validAt(at time.Time, revoked []revocation) error {
 	if err := m.Signature.ValidAt(at); err != nil {
 		return err
 	}
 	for _, r := range revoked {
-		if !m.namedBy(r) {
+		if !r.names(m.Key, m.By) {
 			continue
 		}
 		if r.Reason == "compromised" && m.proven.IsZero() {
@@ -143,17 +178,11 @@ func (m made) validAt(at time.Time, revoked []receipt.Revocation) error {
 	return nil
 }
 
-// namedBy tells whether a revocation is of the key of a signature, or of the
-// subkey that made it.
-func (m made) namedBy(r receipt.Revocation) bool {
-	return r.Key == m.By || r.Key == m.Key.Fingerprint()
-}
-
 // validUntil is when a signature that nothing dates ceases to count, zero for never.
-func (m made) validUntil(now time.Time, revoked []receipt.Revocation) time.Time {
+func (m made) validUntil(now time.Time, revoked []revocation) time.Time {
 	until := m.Signature.ValidUntil(now)
 	for _, r := range revoked {
-		if m.namedBy(r) {
+		if r.names(m.Key, m.By) {
 			until = earlier(until, r.At.Time())
 		}
 	}

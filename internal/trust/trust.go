@@ -112,10 +112,5 @@ func (c *Chain) Judge(f Folder, now time.Time) Finding {
 		j.finding.Err = fault.New(fault.NoCovenant, "the ledger has no covenant, so nobody's signature counts")
 		return j.finding
 	}
-	for _, t := range j.moments() {
-		if j.satisfies(c.inForce(t), c.revocations, t) {
-			return j.finding
-		}
-	}
-	return j.finding
+	return j.judge(c.inForce, c.revocations)
 }

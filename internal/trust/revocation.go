@@ -1,0 +1,101 @@
+package trust
+
+import (
+	"slices"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// revocation is one with the numbers of the key that it names, where some
+// covenant has that key: who has stolen those has the key in every form.
+type revocation struct {
+	receipt.Revocation
+	materials [][32]byte
+}
+
+// resolve finds the keys that revocations name.
+func resolve(list []receipt.Revocation, keys sign.Ring) []revocation {
+	var all []revocation
+	for _, r := range list {
+		one := revocation{Revocation: r}
+		for _, k := range keys {
+			if m, ok := k.Material(r.Key); ok {
+				one.materials = append(one.materials, m)
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// names tells whether a revocation is of a key, or of the subkey of the
+// fingerprint by that made a signature.
+func (r revocation) names(k *sign.Key, by string) bool {
+	for _, fingerprint := range []string{k.Fingerprint(), by} {
+		m, ok := k.Material(fingerprint)
+		if r.Key == fingerprint || ok && slices.Contains(r.materials, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// dated is a revocation receipt and by when it is proven to have been signed.
+type dated struct {
+	folder Folder
+	since  time.Time
+}
+
+// addRevocations takes keys out of use that enough principals have revoked by a
+// receipt of its own. They count in the order in which they are proven to have
+// been there, those that nothing dates last: a key that an earlier one took out
+// of use revokes no other. Those of one moment do not judge each other.
+func (c *Chain) addRevocations(folders []Folder, now time.Time) {
+	if c.latest() == nil {
+		return
+	}
+	var list []dated
+	for _, f := range eachOnce(folders) {
+		if f.Receipt.Revocation == nil {
+			continue
+		}
+		if found := c.Judge(f, now); found.Err == nil {
+			list = append(list, dated{f, found.Since})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b dated) int { return compareProven(a.since, b.since) })
+	for len(list) > 0 {
+		n := slices.IndexFunc(list, func(d dated) bool { return !d.since.Equal(list[0].since) })
+		if n < 0 {
+			n = len(list)
+		}
+		c.revocations = slices.Concat(c.revocations, c.stillGood(list[:n], now))
+		list = list[n:]
+	}
+}
+
+// stillGood are the revocations of those receipts that hold after the earlier ones.
+func (c *Chain) stillGood(list []dated, now time.Time) []revocation {
+	var good []receipt.Revocation
+	for _, d := range list {
+		if c.Judge(d.folder, now).Err == nil {
+			good = append(good, *d.folder.Receipt.Revocation)
+		}
+	}
+	return resolve(good, c.keys)
+}
+
+// compareProven orders proven times; what has none comes last.
+func compareProven(a, b time.Time) int {
+	switch {
+	case a.IsZero() && b.IsZero():
+		return 0
+	case a.IsZero():
+		return 1
+	case b.IsZero():
+		return -1
+	}
+	return a.Compare(b)
+}
