@@ -88,7 +88,7 @@ func (j *judgement) satisfies(v *Version, revoked []receipt.Revocation, t time.T
 		h, ok := v.people[m.Key.Fingerprint()]
 		s.Principal, s.Err = "", nil
 		if !ok {
-			s.Err = fault.New(fault.UnknownSigner, "the key %s is nobody's in version %d of the covenant", m.By, v.Covenant.Version).With("key", m.By)
+			s.Err = m.unknownIn(v, revoked)
 			continue
 		}
 		s.Principal, m.Key = h.name, h.key
@@ -141,6 +141,17 @@ func (m made) validAt(at time.Time, revoked []receipt.Revocation) error {
 		}
 	}
 	return nil
+}
+
+// unknownIn says why a key is nobody's in a version: it was revoked, which took it
+// from its owner, or was never anybody's.
+func (m made) unknownIn(v *Version, revoked []receipt.Revocation) error {
+	for _, r := range revoked {
+		if m.namedBy(r) {
+			return fault.New(fault.KeyRevoked, "the key %s was taken out of use on %s: %s", m.By, r.At, r.Reason)
+		}
+	}
+	return fault.New(fault.UnknownSigner, "the key %s is nobody's in version %d of the covenant", m.By, v.Covenant.Version).With("key", m.By)
 }
 
 // namedBy tells whether a revocation is of the key of a signature, or of the
