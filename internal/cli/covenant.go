@@ -207,9 +207,9 @@ func (c *covenantEditCmd) Run(a *app) error {
 		return err
 	}
 	draft := filepath.Join(a.repo.CommonDir, "vaultmesh", "covenant.toml")
-	text, err := os.ReadFile(draft) // left over from a document that could not be read
-	if err != nil {
-		text = policy.Format(cmp.Or(covenantOf(chain), &receipt.Covenant{}))
+	// A draft that is there is left over from a document that could not be read.
+	if _, err := os.Stat(draft); err != nil {
+		text := policy.Format(cmp.Or(covenantOf(chain), &receipt.Covenant{}))
 		if err := a.writeDraft(draft, text); err != nil {
 			return err
 		}
@@ -394,14 +394,24 @@ func (c *covenantImportCmd) with(chain *trust.Chain, keys []sign.Owned, authorit
 			i = len(body.Principals) - 1
 		}
 		p := &body.Principals[i]
-		p.Keys = append(p.Keys, receipt.PublicKey{Type: k.Key.Type(), Key: k.Key.Text()})
-		p.Groups = append(p.Groups, c.Group...)
+		p.Keys = with(p.Keys, receipt.PublicKey{Type: k.Key.Type(), Key: k.Key.Text()})
+		for _, g := range c.Group {
+			p.Groups = with(p.Groups, g)
+		}
 	}
 	for _, t := range authorities {
 		body.TSAs = slices.DeleteFunc(body.TSAs, func(old receipt.Authority) bool { return old.Name == t.Name })
 		body.TSAs = append(body.TSAs, t)
 	}
 	return policy.Parse(policy.Format(body), "the covenant with these keys") // in order, each once, and within the rules
+}
+
+// with is a list that has an item.
+func with[T comparable](list []T, item T) []T {
+	if slices.Contains(list, item) {
+		return list
+	}
+	return append(list, item)
 }
 
 type covenantAdoptCmd struct {
@@ -427,7 +437,7 @@ func (c *covenantAdoptCmd) Run(a *app) error {
 	if e.Receipt == nil || e.Receipt.Covenant == nil || !e.Holds(genesis.ID) {
 		return fault.New(fault.NoReceipt, "the receipt %s carries no covenant that holds", e.ID.Short())
 	}
-	terms, err := c.terms(a, genesis.ID)
+	terms, err := c.insisted(a, genesis.ID)
 	if err != nil {
 		return err
 	}

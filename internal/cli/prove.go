@@ -93,7 +93,7 @@ func (c *proveCmd) gather(a *app, l *ledger.Ledger, e *ledger.Entry) (*verify.Ma
 	if err != nil {
 		return nil, err
 	}
-	terms, err := c.terms(a, genesis.ID)
+	terms, err := c.insisted(a, genesis.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -61,11 +61,15 @@ func TestScripts(t *testing.T) {
 			"peak":        cmdPeak,
 			"defused":     cmdDefused,
 			"gnupg":       cmdGnupg,
+			"tsa":         cmdTSA,
+			"token":       cmdToken,
+			"repack":      cmdRepack,
 		},
 	})
 }
 
 func setupScript(env *testscript.Env) error {
+	env.Values[tsaKey{}] = make(map[string]*scriptTSA)
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return err

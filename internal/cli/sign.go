@@ -118,7 +118,7 @@ func (f anchoring) chain(a *app, l *ledger.Ledger) (*trust.Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	terms, err := f.terms(a, genesis.ID)
+	terms, err := f.insisted(a, genesis.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 )
 
 type statusCmd struct{ fetching }
@@ -26,6 +28,10 @@ func (c *statusCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	kept, err := record.ReadPending(a.repo)
+	if err != nil {
+		return err
+	}
 	findings := a.examine()
 	if a.out.structured() {
 		return a.out.emit(struct {
@@ -34,14 +40,18 @@ func (c *statusCmd) Run(a *app) error {
 			Name         string           `json:"name"`
 			LedgerCommit string           `json:"ledger_commit"`
 			Receipts     int              `json:"receipts"`
+			Pending      int              `json:"pending"` // time-stamps that are still to be had
 			Checks       []doctor.Finding `json:"checks"`
-		}{l.Ref, genesis.ID.String(), genesis.Receipt.Genesis.Name, string(l.Head), n, findings})
+		}{l.Ref, genesis.ID.String(), genesis.Receipt.Genesis.Name, string(l.Head), n, len(kept), findings})
 	}
 	a.field("ledger", genesis.Receipt.Genesis.Name)
 	a.field("id", genesis.ID.String())
 	a.field("ref", l.Ref)
 	a.field("head", string(l.Head))
 	a.field("receipts", strconv.Itoa(n))
+	if len(kept) > 0 {
+		a.field("pending", fmt.Sprintf("%d time-stamps", len(kept)))
+	}
 	for _, f := range findings {
 		if f.Status != doctor.OK {
 			printFinding(a, f)

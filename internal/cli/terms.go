@@ -36,6 +36,19 @@ func (f anchoring) terms(a *app, genesis receipt.ID) (*verify.Terms, error) {
 	return t, nil
 }
 
+// insisted are the terms of a command that does not judge the anchor as a step: a
+// ledger that somebody says must be another is refused.
+func (f anchoring) insisted(a *app, genesis receipt.ID) (*verify.Terms, error) {
+	t, err := f.terms(a, genesis)
+	if err != nil {
+		return nil, err
+	}
+	if must := t.Anchor.Ledger; !must.IsZero() && must != genesis {
+		return nil, fault.New(fault.WrongLedger, "this is the ledger %s, and %s says that it must be %s", genesis.Short(), t.Anchor.Source, must.Short())
+	}
+	return t, nil
+}
+
 // anchor finds what is known of a ledger from outside: by the command's flags, by
 // this repository's configuration, or by the user's own file.
 func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {

@@ -193,7 +193,7 @@ func (c *Chain) next(covenants []Folder, accepted map[receipt.ID]bool, adopted b
 		if body == nil || body.Previous != last.ID || body.Version != last.Covenant.Version+1 {
 			continue
 		}
-		finding := last.accepts(f, c.revocations, now)
+		finding := c.accepts(last, f, now)
 		if finding.Err != nil {
 			c.Waiting = append(c.Waiting, Waiting{f.ID, body.Version, finding.Signers, finding.Err})
 			continue
@@ -222,9 +222,9 @@ func (c *Chain) next(covenants []Folder, accepted map[receipt.ID]bool, adopted b
 
 // accepts judges a covenant by the one before: its principals, its authorities,
 // its revocations, at whatever time.
-func (v *Version) accepts(f Folder, revoked []revocation, now time.Time) Finding {
+func (c *Chain) accepts(v *Version, f Folder, now time.Time) Finding {
 	j := examine(f, v.keys, v, now)
-	return j.judge(func(time.Time) *Version { return v }, revoked)
+	return j.judge(func(time.Time) *Version { return v }, resolve(v.Covenant.Revocations, c.keys))
 }
 
 // choose says which of several covenants with the same number is in force: the

@@ -139,8 +139,7 @@ func (j *judgement) count(m *made, v *Version, revoked []revocation) *person {
 	s := &j.finding.Signatures[m.index]
 	h, ok := v.people[m.Key.Fingerprint()]
 	if !ok {
-		s.Principal = ""
-		s.Err = fault.New(fault.UnknownSigner, "the key %s is nobody's in version %d of the covenant", m.By, v.Covenant.Version).With("key", m.By)
+		s.Principal, s.Err = "", m.unknownIn(v, revoked)
 		return nil
 	}
 	s.Principal, m.Key = h.name, h.key
@@ -176,6 +175,17 @@ func (m made) validAt(at time.Time, revoked []revocation) error {
 		}
 	}
 	return nil
+}
+
+// unknownIn says why a key is nobody's in a version: it was revoked, which took it
+// from its owner, or was never anybody's.
+func (m made) unknownIn(v *Version, revoked []revocation) error {
+	for _, r := range revoked {
+		if r.names(m.Key, m.By) {
+			return fault.New(fault.KeyRevoked, "the key %s was taken out of use on %s: %s", m.By, r.At, r.Reason)
+		}
+	}
+	return fault.New(fault.UnknownSigner, "the key %s is nobody's in version %d of the covenant", m.By, v.Covenant.Version).With("key", m.By)
 }
 
 // validUntil is when a signature that nothing dates ceases to count, zero for never.

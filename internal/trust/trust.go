@@ -103,9 +103,13 @@ func (f Finding) Broken() (signatures, tokens []error) {
 
 // Judge says whether enough principals have signed a receipt. It tries the
 // moments at which its signatures are proven to have been there, and last the
-// present: what held at one of them holds. Without a covenant the fault is
+// present: what held at one of them holds. A covenant that is or was in force is
+// judged by the one before, as it came into force. Without a covenant the fault is
 // NoCovenant (VM607).
 func (c *Chain) Judge(f Folder, now time.Time) Finding {
+	if i := slices.IndexFunc(c.Versions, func(v *Version) bool { return v.ID == f.ID }); i >= 0 {
+		return c.accepts(c.Versions[max(i-1, 0)], f, now)
+	}
 	latest := c.latest()
 	j := examine(f, c.ring(), latest, now)
 	if latest == nil {

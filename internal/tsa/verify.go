@@ -63,10 +63,10 @@ func (t *Token) Verify(trust Trust) error {
 	if err := t.signed.verify(signer); err != nil {
 		return err
 	}
-	if err := t.accept(trust); err != nil {
+	if err := t.chain(signer, trust); err != nil {
 		return err
 	}
-	if err := t.chain(signer, trust); err != nil {
+	if err := t.accept(trust); err != nil {
 		return err
 	}
 	return t.secondOpinion(trust)

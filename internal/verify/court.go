@@ -36,6 +36,8 @@ type court struct {
 	terms *Terms
 	chain *trust.Chain
 	seals []*seal // those first that are proven to be earliest
+
+	present []string // the leaves of the ledger as it is, nil until a seal is compared with it
 }
 
 // convene reads the covenants of a ledger. A covenant or revocation that does not

@@ -50,6 +50,7 @@ type seal struct {
 
 	looked bool
 	holds  error          // why its root is not that of its head, nil if it is
+	names  []string       // what it is over, until [court.kept] has looked
 	at     *ledger.Ledger // as it was sealed
 }
 
@@ -118,7 +119,7 @@ func (s *seal) look(ctx context.Context, l *ledger.Ledger) error {
 	if err != nil && !ledger.Unreadable(err) && !fault.Has(err, fault.BadTree) && !fault.Has(err, fault.BadLedgerRef) {
 		return err
 	}
-	s.looked, s.at = true, at
+	s.looked, s.at, s.names = true, at, names
 	switch id := s.entry.ID.Short(); {
 	case err != nil:
 		s.holds = fault.New(fault.From(err).Code, "the ledger as the seal %s has it cannot be read", id).Because(err)
@@ -126,6 +127,50 @@ func (s *seal) look(ctx context.Context, l *ledger.Ledger) error {
 		s.holds = fault.New(fault.SealBroken, "the seal %s is not over what the ledger had at %s", id, s.body.Head.Hex()[:10])
 	}
 	return nil
+}
+
+// kept says whether the ledger still has all that a seal is over. The fault is
+// SealBroken (VM521).
+func (c *court) kept(ctx context.Context, l *ledger.Ledger, s *seal) error {
+	if c.present == nil {
+		names, _, err := Leaves(ctx, l, func() {})
+		if ledger.Unreadable(err) || fault.Has(err, fault.BadTree) {
+			return nil // which other steps tell
+		}
+		if err != nil {
+			return err
+		}
+		c.present = names
+	}
+	there := c.present
+	for _, n := range s.names {
+		i, found := slices.BinarySearch(there, n)
+		if !found {
+			return fault.New(fault.SealBroken, "the seal %s is over %s, which the ledger has no more", s.entry.ID.Short(), n)
+		}
+		there = there[i:]
+	}
+	s.names = nil
+	return nil
+}
+
+// holding judges a seal in the step seal, and says whether it holds.
+func (c *court) holding(ctx context.Context, t *tally, l *ledger.Ledger, s *seal) (bool, error) {
+	if err := s.look(ctx, l); err != nil {
+		return false, err
+	}
+	if s.holds == nil {
+		err := c.kept(ctx, l, s)
+		if err != nil && !fault.Has(err, fault.SealBroken) {
+			return false, err
+		}
+		s.holds = err
+	}
+	if s.holds != nil {
+		t.checked(StepSeal)
+		t.problem(ledger.Problem{Step: StepSeal, Path: s.entry.Path, Err: s.holds})
+	}
+	return s.holds == nil, nil
 }
 
 // covers lists the files of an entry that are under a seal.
@@ -168,18 +213,15 @@ func (c *court) sealed(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (
 }
 
 // underSeal judges the step seal of an entry: the first trusted seal over its
-// receipt holds.
+// receipt holds, and the ledger has all that is under it.
 func (c *court) underSeal(ctx context.Context, t *tally, l *ledger.Ledger, e *ledger.Entry) error {
 	for _, s := range c.seals {
 		if !s.finding.Trusted() || s.entry.ID == e.ID {
 			continue
 		}
-		if err := s.look(ctx, l); err != nil {
+		if holds, err := c.holding(ctx, t, l, s); err != nil {
 			return err
-		}
-		if s.holds != nil {
-			t.checked(StepSeal)
-			t.problem(ledger.Problem{Step: StepSeal, Path: s.entry.Path, Err: s.holds})
+		} else if !holds {
 			continue
 		}
 		names, err := s.covers(ctx, e)

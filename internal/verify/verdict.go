@@ -12,18 +12,18 @@ import (
 )
 
 // verdictFormat is the version of what is kept of a verdict.
-const verdictFormat = 1
+const verdictFormat = 2
 
 // keptVerdict is what was found of a whole ledger in which nothing was wrong.
 type keptVerdict struct {
-	Format    int         `json:"format"`
-	Program   string      `json:"program"` // its version
-	Head      gitrepo.OID `json:"head"`
-	Rules     []string    `json:"rules"` // the covenants and revocations by which it was judged
-	Receipts  int         `json:"receipts"`
-	Passed    []int       `json:"passed"`    // the steps that had something to judge
-	Untrusted []string    `json:"untrusted"` // paths of the receipts that are not trusted
-	Until     time.Time   `json:"until"`     // when a key expires; zero for never
+	Format   int         `json:"format"`
+	Program  string      `json:"program"` // its version
+	Head     gitrepo.OID `json:"head"`
+	Rules    []string    `json:"rules"` // the covenants and revocations by which it was judged
+	Receipts int         `json:"receipts"`
+	Passed   []int       `json:"passed"` // the steps that had something to judge
+	Again    []string    `json:"again"`  // paths of receipts that are not trusted, or have files of unknown types
+	Until    time.Time   `json:"until"`  // when a key expires; zero for never
 	rolls
 }
 
@@ -107,7 +107,7 @@ func (kept *keptVerdict) grown(ctx context.Context, store gitrepo.Store, l, earl
 	return t, t.history(ctx, store, l)
 }
 
-// rejudge judges what changed, and what was not trusted before.
+// rejudge judges what changed, and what is to be judged each time.
 func (t *tally) rejudge(ctx context.Context, l, earlier *ledger.Ledger, genesis *ledger.Entry, changed []*ledger.Entry, kept *keptVerdict, progress func()) error {
 	t.receipts = kept.Receipts
 	met := make(map[string]bool)
@@ -123,7 +123,7 @@ func (t *tally) rejudge(ctx context.Context, l, earlier *ledger.Ledger, genesis 
 			return err
 		}
 	}
-	rest, err := l.Load(ctx, slices.DeleteFunc(slices.Clone(kept.Untrusted), func(p string) bool { return met[p] }))
+	rest, err := l.Load(ctx, slices.DeleteFunc(slices.Clone(kept.Again), func(p string) bool { return met[p] }))
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ var errTooMuch = fault.New(fault.BadTree, "so much is new that all is judged")
 
 // keep remembers a verdict about a ledger in which nothing is wrong.
 func (t *tally) keep(ctx context.Context, l *ledger.Ledger, terms *Terms) {
-	if terms == nil || terms.Cache == nil || len(t.wrong)+len(t.unknown) > 0 || t.untrusted > maxFindings || t.rolls == nil {
+	if terms == nil || terms.Cache == nil || len(t.wrong)+len(t.unknown) > 0 || len(t.again) > maxFindings || t.rolls == nil {
 		return
 	}
 	genesis, err := l.Genesis(ctx)
@@ -163,9 +163,7 @@ func (t *tally) keep(ctx context.Context, l *ledger.Ledger, terms *Terms) {
 			kept.Passed = append(kept.Passed, int(s))
 		}
 	}
-	for _, f := range t.findings {
-		kept.Untrusted = append(kept.Untrusted, f.Path)
-	}
+	kept.Again = slices.Compact(slices.Sorted(slices.Values(t.again)))
 	if b, err := json.Marshal(kept); err == nil {
 		terms.Cache.Save(verdictName(genesis), b)
 	}

@@ -100,18 +100,19 @@ func Ledger(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, terms *T
 	return t.report("commit " + l.Head.Short()), nil
 }
 
-// allSeals judges every trusted seal of a ledger.
+// allSeals judges every trusted seal of a ledger: it is over what was there, and all
+// of that is there still.
 func (t *tally) allSeals(ctx context.Context, l *ledger.Ledger) error {
 	for _, s := range t.court.seals {
 		if !s.finding.Trusted() {
 			continue
 		}
-		t.checked(StepSeal)
-		if err := s.look(ctx, l); err != nil {
+		holds, err := t.court.holding(ctx, t, l, s)
+		if err != nil {
 			return err
 		}
-		if s.holds != nil {
-			t.problem(ledger.Problem{Step: StepSeal, Path: s.entry.Path, Err: s.holds})
+		if holds {
+			t.checked(StepSeal)
 		}
 	}
 	t.sealedBy = []string{fmt.Sprintf("count %d", t.judged[StepSeal])}
@@ -217,6 +218,7 @@ type tally struct {
 	single    bool   // it is about single entries: each must be trusted
 	findings  []Finding
 	untrusted int
+	again     []string // paths of what is to be judged each time
 	sealedBy  []string
 
 	rolls    *rolls      // by what the whole ledger was judged
@@ -324,6 +326,7 @@ func (t *tally) form(ctx context.Context, l *ledger.Ledger, genesis, e *ledger.E
 	for _, f := range e.Files {
 		if !f.Known() {
 			t.strange++
+			t.again = append(t.again, e.Path)
 		}
 	}
 	problems, err := e.FileProblems(ctx, l)
@@ -379,6 +382,7 @@ func (t *tally) concluded(e *ledger.Entry, found trust.Finding) {
 	}
 	if !found.Trusted() {
 		t.untrusted++
+		t.again = append(t.again, e.Path)
 	}
 	if len(t.findings) < maxFindings && (t.single || !found.Trusted()) {
 		t.findings = append(t.findings, Finding{e.ID, e.Path, found})
