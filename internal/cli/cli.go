@@ -24,6 +24,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/notes"
@@ -374,6 +375,11 @@ func (a *app) ledger() (*ledger.Ledger, error) {
 		l.Pin(a.config.Ledger)
 	}
 	return l, err
+}
+
+// place is where this command records.
+func (a *app) place() record.Place {
+	return record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Ledger: a.config.Ledger}
 }
 
 // latest is where the ledger's ref is by now.

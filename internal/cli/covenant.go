@@ -105,14 +105,20 @@ type proposed struct {
 	Message      string   `json:"message,omitempty"` // why it is not in force
 }
 
+// place is where a covenant or a revocation is recorded, and by whom.
+func (f proposing) place(a *app) (record.Place, error) {
+	p := a.place()
+	var err error
+	if p.Signer, err = f.orUnsigned(a, f.NoSign); err == nil {
+		p.Stamper, err = a.stamper(stamping{})
+	}
+	return p, err
+}
+
 // propose records a covenant and says what it still needs.
 func (f proposing) propose(a *app, chain *trust.Chain, body *receipt.Covenant) error {
-	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Ledger: a.config.Ledger}
-	var err error
-	if place.Signer, err = f.orUnsigned(a, f.NoSign); err != nil {
-		return err
-	}
-	if place.Stamper, err = a.stamper(stamping{}); err != nil {
+	place, err := f.place(a)
+	if err != nil {
 		return err
 	}
 	out, err := record.Propose(a.ctx, place, chain, body)

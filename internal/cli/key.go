@@ -15,6 +15,7 @@ type keyCmd struct {
 	Generate keyGenerateCmd `cmd:"" help:"make a key to sign with"`
 	List     keyListCmd     `cmd:"" help:"list the key that signs here, and those of the covenant"`
 	Export   keyExportCmd   `cmd:"" help:"print the public key that signs here"`
+	Revoke   keyRevokeCmd   `cmd:"" help:"record that a key is taken out of use"`
 }
 
 type keyGenerateCmd struct {

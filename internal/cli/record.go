@@ -95,7 +95,8 @@ func (c *recordCmd) Run(a *app) error {
 
 // place is where and when a receipt is recorded, and who signs it.
 func (c *recordCmd) place(a *app, bar *progress) (record.Place, error) {
-	p := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Partial: a.config.Partial, Ledger: a.config.Ledger, Working: bar.add}
+	p := a.place()
+	p.Partial, p.Working = a.config.Partial, bar.add
 	if c.DryRun {
 		return p, nil
 	}

@@ -60,7 +60,8 @@ func (c *sealCmd) seal(a *app) (*record.Outcome, *receipt.Seal, error) {
 		return nil, nil, err
 	}
 	bar := a.progress("sealing receipts")
-	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Ledger: a.config.Ledger, Working: bar.add, Signer: signer, Stamper: stamper}
+	place := a.place()
+	place.Working, place.Signer, place.Stamper = bar.add, signer, stamper
 	out, body, err := record.Seal(a.ctx, place)
 	bar.done()
 	if err != nil {

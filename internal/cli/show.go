@@ -7,12 +7,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
+	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -21,6 +24,7 @@ type showCmd struct {
 	What     string `arg:"" help:"a receipt's id, or a revision"`
 	Evidence string `placeholder:"NAME" help:"write the bytes of this file of evidence, and nothing else"`
 	paging
+	anchoring
 	fetching
 }
 
@@ -42,6 +46,9 @@ func (c *showCmd) Run(a *app) error {
 		return err
 	}
 	if err := a.addLinked(l, list); err != nil {
+		return err
+	}
+	if err := c.addJudged(a, l, o.Entries, list); err != nil {
 		return err
 	}
 	if err := a.page(c.paging); err != nil {
@@ -156,6 +163,64 @@ func linksOf(e *ledger.Entry) []receipt.Link {
 	return e.Receipt.Links
 }
 
+// addJudged adds whose the signatures and time-stamps are, and which count. That is
+// left open where nobody outside of the ledger says that it is the right one, and
+// where not all of it can be read.
+func (c *showCmd) addJudged(a *app, l *ledger.Ledger, entries []*ledger.Entry, list []shown) error {
+	genesis, err := l.Genesis(a.ctx)
+	if err != nil {
+		return err
+	}
+	terms, err := c.insisted(a, genesis.ID)
+	if err != nil {
+		return err
+	}
+	if terms.Anchor.Ledger.IsZero() || !slices.ContainsFunc(list, func(s shown) bool { return len(s.Proofs) > 0 }) {
+		return nil
+	}
+	findings, err := verify.Findings(a.ctx, l, terms, entries)
+	switch {
+	case ledger.Unreadable(err):
+		a.out.warn("which proofs count cannot be said, because not all of the ledger can be read; see git vaultmesh verify --all")
+		return nil
+	case err != nil:
+		return err
+	}
+	for i := range list {
+		for j := range list[i].Proofs {
+			list[i].Proofs[j].judge(findings[i])
+		}
+	}
+	return nil
+}
+
+// judge writes down what was found of a proof.
+func (p *shownProof) judge(found trust.Finding) {
+	for _, s := range found.Signatures {
+		if s.File == p.File {
+			p.conclude(s.Err)
+			p.Key, p.Signer = s.By, s.Principal
+		}
+	}
+	for _, t := range found.Tokens {
+		if t.File == p.File {
+			p.conclude(t.Err)
+			p.Signer = t.Authority
+			if !t.Time.IsZero() {
+				p.Time = t.Time.UTC().Format(time.RFC3339)
+			}
+		}
+	}
+}
+
+func (p *shownProof) conclude(err error) {
+	counts := err == nil
+	p.Verified = &counts
+	if err != nil {
+		p.Why = fault.From(err).Message
+	}
+}
+
 // writeEvidence writes a stored file out, of a receipt that holds.
 func (c *showCmd) writeEvidence(a *app, l *ledger.Ledger, entries []*ledger.Entry) error {
 	e, item, err := c.chooseEvidence(entries)
@@ -226,7 +291,11 @@ type shownProof struct {
 	File     string `json:"file"`
 	SHA256   string `json:"sha256"`
 	Size     *int   `json:"size,omitempty"`
-	Verified *bool  `json:"verified"`
+	Verified *bool  `json:"verified"`         // whether it counts; nil where that was not judged
+	Key      string `json:"key,omitempty"`    // the fingerprint of the key that signed
+	Signer   string `json:"signer,omitempty"` // the principal, or the authority
+	Time     string `json:"time,omitempty"`   // of a time-stamp
+	Why      string `json:"why,omitempty"`    // it does not count
 }
 
 // shown reads what is beside the receipts. What does not hold of a receipt
@@ -310,8 +379,9 @@ func (a *app) printEntry(e *ledger.Entry, s shown) {
 		a.field("label", name+"="+r.Labels[name])
 	}
 	a.printBody(r)
-	for _, f := range e.Proofs() {
-		a.field("proof", f.Type+"  "+f.Name)
+	for _, p := range s.Proofs {
+		a.field("proof", p.Type+"  "+p.File)
+		a.field("", p.said())
 	}
 	a.field("path", e.Path)
 	if r.Note != "" {
@@ -320,6 +390,19 @@ func (a *app) printEntry(e *ledger.Entry, s shown) {
 			a.out.line("    %s", line)
 		}
 	}
+}
+
+// said is what was found of a proof, for people.
+func (p shownProof) said() string {
+	switch {
+	case p.Verified == nil:
+		return ""
+	case !*p.Verified:
+		return "does not count: " + p.Why
+	case p.Time != "":
+		return "by " + p.Signer + " at " + p.Time
+	}
+	return "by " + p.Signer + " with " + p.Key
 }
 
 // printBody prints the object named after the kind, field by field.

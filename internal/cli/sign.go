@@ -61,7 +61,7 @@ func (c *signCmd) Run(a *app) error {
 	} else if there != "" {
 		out.File = there
 	} else {
-		place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Ledger: a.config.Ledger}
+		place := a.place()
 		done, err := record.Attach(a.ctx, place, "sign", []record.Attachment{{ID: e.ID, Proofs: []ledger.Proof{file}}})
 		if err != nil {
 			return err

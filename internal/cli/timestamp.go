@@ -53,7 +53,8 @@ func (c *timestampCmd) Run(a *app) error {
 		return !c.Pending || slices.ContainsFunc(kept, func(k record.Pending) bool { return k.ID == p.ID && k.File == p.File && k.Authority == p.Authority })
 	}
 	bar := a.progress("asking for time-stamps")
-	place := record.Place{Repo: a.repo, Ref: a.config.Ref, Now: a.env.Now(), Ledger: a.config.Ledger, Stamper: stamper, Working: bar.add}
+	place := a.place()
+	place.Working, place.Stamper = bar.add, stamper
 	got, missing, done, err := record.Timestamp(a.ctx, place, entries, wanted)
 	bar.done()
 	if err != nil {

@@ -165,6 +165,22 @@ func (c *Chain) Holders() []Holder {
 	return list
 }
 
+// Owners are the principals of all covenants whose keys or subkeys have a
+// fingerprint that begins so, by the whole fingerprint. Hex digits may be lower case.
+func (c *Chain) Owners(prefix string) map[string]string {
+	owners := make(map[string]string)
+	for _, v := range c.Versions {
+		for _, k := range v.keys {
+			for _, f := range k.Fingerprints() {
+				if strings.HasPrefix(f, prefix) || strings.HasPrefix(f, strings.ToUpper(prefix)) {
+					owners[f] = v.people[k.Fingerprint()].name
+				}
+			}
+		}
+	}
+	return owners
+}
+
 // inForce is the version at a time: the last one that is not proven to be
 // younger. One that nothing dates counts as of old.
 func (c *Chain) inForce(t time.Time) *Version {

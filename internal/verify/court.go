@@ -65,6 +65,15 @@ func convene(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, known
 
 // Chain reads the covenants of a ledger, and judges no receipt by them.
 func Chain(ctx context.Context, l *ledger.Ledger, terms *Terms) (*trust.Chain, error) {
+	c, err := conveneHere(ctx, l, terms)
+	if err != nil {
+		return nil, err
+	}
+	return c.chain, nil
+}
+
+// conveneHere finds the covenants of a ledger, and reads them.
+func conveneHere(ctx context.Context, l *ledger.Ledger, terms *Terms) (*court, error) {
 	genesis, err := l.Genesis(ctx)
 	if err != nil {
 		return nil, err
@@ -73,11 +82,26 @@ func Chain(ctx context.Context, l *ledger.Ledger, terms *Terms) (*trust.Chain, e
 	if err != nil {
 		return nil, err
 	}
-	c, err := convene(ctx, l, genesis, known, terms)
+	return convene(ctx, l, genesis, known, terms)
+}
+
+// Findings judges who has signed some entries of a ledger, one finding for each, by
+// its covenants. What does not hold of an entry itself is not told.
+func Findings(ctx context.Context, l *ledger.Ledger, terms *Terms, entries []*ledger.Entry) ([]trust.Finding, error) {
+	c, err := conveneHere(ctx, l, terms)
 	if err != nil {
 		return nil, err
 	}
-	return c.chain, nil
+	list := make([]trust.Finding, len(entries))
+	for i, e := range entries {
+		if e.Receipt == nil || e.Receipt.Future {
+			continue
+		}
+		if list[i], err = c.judge(ctx, l, e); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // folders are those entries at some paths that hold by themselves.
