@@ -86,6 +86,9 @@ func setupScript(env *testscript.Env) error {
 	} {
 		env.Setenv(name, value)
 	}
+	if options := os.Getenv("GORACE"); options != "" {
+		env.Setenv("GORACE", options)
+	}
 	if dir := os.Getenv("TEST_COVERDIR"); dir != "" {
 		env.Setenv("GOCOVERDIR", dir) // where the commands of a covered build write
 	}
