@@ -18,19 +18,22 @@ type signCmd struct {
 	Export string `xor:"elsewhere" placeholder:"FILE" help:"write the bytes that are to be signed to a file, - for standard output, and sign nothing"`
 	Import string `xor:"elsewhere" placeholder:"FILE" help:"add a signature that was made elsewhere"`
 	signing
+	stamping
 	anchoring
 	fetching
 }
 
 // signed is what programs are told.
 type signed struct {
-	ID           string   `json:"id"`
-	File         string   `json:"file"`
-	Key          string   `json:"key"`
-	LedgerCommit string   `json:"ledger_commit"`
-	Status       string   `json:"status"`
-	Trusted      bool     `json:"trusted"`
-	Signers      []string `json:"signers"`
+	ID           string      `json:"id"`
+	File         string      `json:"file"`
+	Key          string      `json:"key"`
+	LedgerCommit string      `json:"ledger_commit"`
+	Status       string      `json:"status"`
+	Stamped      []stampedBy `json:"stamped"`
+	Pending      []string    `json:"pending"`
+	Trusted      bool        `json:"trusted"`
+	Signers      []string    `json:"signers"`
 }
 
 // Run adds a signature to a receipt, or carries what is to be signed to a key that
@@ -54,24 +57,35 @@ func (c *signCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	file := ledger.Proof{Type: made.Type, Data: made.Bytes}
-	out := signed{ID: e.ID.String(), File: file.Name(), Key: made.By, LedgerCommit: string(l.Head), Status: "exists"}
-	if there, err := c.signedBy(a, l, e, made.By); err != nil {
-		return err
-	} else if there != "" {
-		out.File = there
-	} else {
-		place := a.place()
-		done, err := record.Attach(a.ctx, place, "sign", []record.Attachment{{ID: e.ID, Proofs: []ledger.Proof{file}}})
-		if err != nil {
-			return err
-		}
-		out.LedgerCommit = string(done.Head)
-		if done.Files > 0 {
-			out.Status = "signed"
-		}
+	out := &record.Outcome{ID: e.ID, Head: l.Head, Exists: true}
+	file, err := c.signedBy(a, l, e, made.By)
+	if err == nil && file == "" {
+		file = ledger.Proof{Type: made.Type, Data: made.Bytes}.Name()
+		out, err = c.endorse(a, e, made)
 	}
-	return c.conclude(a, e, out)
+	if err != nil {
+		return err
+	}
+	said := signed{ID: e.ID.String(), File: file, Key: made.By, LedgerCommit: string(out.Head), Status: "signed"}
+	if out.Exists {
+		said.Status = "exists"
+	}
+	said.Stamped, said.Pending = timestamps(out)
+	return c.conclude(a, e, said)
+}
+
+// endorse puts the signature and its time-stamps into the ledger.
+func (c *signCmd) endorse(a *app, e *ledger.Entry, made sign.Made) (*record.Outcome, error) {
+	place := a.place()
+	var err error
+	if place.Stamper, err = a.stamper(c.stamping); err != nil {
+		return nil, err
+	}
+	out, err := record.Endorse(a.ctx, place, e.ID, made)
+	if err != nil {
+		return nil, err
+	}
+	return out, a.keepPending(out)
 }
 
 // make makes the signature, or reads the one that was made elsewhere.
@@ -165,6 +179,9 @@ func (c *signCmd) conclude(a *app, e *ledger.Entry, out signed) error {
 	a.out.line("%s %s", out.Status, e.Receipt.Title())
 	a.out.line("  id      %s", out.ID)
 	a.out.line("  signed  %s", out.Key)
+	for _, t := range out.Stamped {
+		a.out.line("  stamped %s by %s", t.Time, t.Authority)
+	}
 	if finding.Err != nil {
 		a.out.remark("note", "it is not trusted yet: %s", fault.From(finding.Err).Message)
 	}

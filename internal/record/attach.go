@@ -6,6 +6,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -55,4 +56,19 @@ func Attach(ctx context.Context, p Place, verb string, list []Attachment) (Attac
 		return change, nil
 	})
 	return Attached{result.Head, result.Files}, err
+}
+
+// Endorse puts a signature beside a receipt that is in the ledger, and the
+// time-stamps over it. Of the outcome, Exists says that it was there before.
+func Endorse(ctx context.Context, p Place, id receipt.ID, made sign.Made) (*Outcome, error) {
+	file := proofs([]sign.Made{made})
+	tokens, got, missing, err := p.Stamper.over(ctx, file[0].Name(), receipt.Sum(made.Bytes))
+	if err != nil {
+		return nil, err
+	}
+	done, err := Attach(ctx, p, "sign", []Attachment{{ID: id, Proofs: append(file, tokens...)}})
+	if err != nil {
+		return nil, err
+	}
+	return &Outcome{ID: id, Head: done.Head, Exists: done.Files == 0, Signed: []sign.Made{made}, Stamped: got, Pending: missing}, nil
 }

@@ -160,26 +160,15 @@ func (d *draft) support(ctx context.Context, p Place) error {
 		return err
 	}
 	d.proofs = proofs(d.signed)
-	if p.Stamper == nil {
-		return nil
-	}
 	name, imprint := "receipt.json", receipt.Sum(d.bytes)
 	if len(d.signed) > 0 {
 		name, imprint = d.proofs[0].Name(), receipt.Sum(d.signed[0].Bytes)
 	}
-	stamps, pending, err := p.Stamper.Stamp(ctx, imprint)
-	if err != nil {
-		return err
-	}
-	for _, s := range stamps {
-		d.proofs = append(d.proofs, ledger.Proof{Type: "rfc3161", Data: s.Token})
-	}
-	d.stamped = stamps
-	for _, q := range pending {
-		q.File = name
-		d.pending = append(d.pending, q)
-	}
-	return nil
+	var tokens []ledger.Proof
+	var err error
+	tokens, d.stamped, d.pending, err = p.Stamper.over(ctx, name, imprint)
+	d.proofs = append(d.proofs, tokens...)
+	return err
 }
 
 // sign signs the receipt, if anybody does.

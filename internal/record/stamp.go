@@ -7,6 +7,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/tsa"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -63,4 +64,20 @@ func (s *Stamper) Stamp(ctx context.Context, imprint receipt.Digest) ([]Stamp, [
 		}
 	}
 	return got, pending, nil
+}
+
+// over asks for tokens over a file beside a receipt, or the receipt itself, and
+// gives them as they lie there. A nil stamper asks nobody.
+func (s *Stamper) over(ctx context.Context, name string, imprint receipt.Digest) (tokens []ledger.Proof, got []Stamp, missing []Pending, err error) {
+	if s == nil {
+		return nil, nil, nil, nil
+	}
+	got, missing, err = s.Stamp(ctx, imprint)
+	for _, t := range got {
+		tokens = append(tokens, ledger.Proof{Type: "rfc3161", Data: t.Token})
+	}
+	for i := range missing {
+		missing[i].File = name
+	}
+	return tokens, got, missing, err
 }
