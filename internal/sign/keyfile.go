@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -16,7 +17,8 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
-// fileSigner reads a private key file and asks for its passphrase if it has one.
+// fileSigner reads a private key file. Its passphrase, if it has one, is asked for
+// when it signs.
 func (s Settings) fileSigner() (Signer, error) {
 	path := s.expand(s.KeyFile)
 	b, err := readKeyFile(path)
@@ -31,19 +33,39 @@ func (s Settings) fileSigner() (Signer, error) {
 	}
 	private, err := ssh.ParsePrivateKey(b)
 	if locked := new(ssh.PassphraseMissingError); errors.As(err, &locked) {
-		passphrase, err := s.ask(path)
-		if err != nil {
-			return nil, err
-		}
-		if private, err = ssh.ParsePrivateKeyWithPassphrase(b, passphrase); err != nil {
-			return nil, wrongPassphrase(path)
-		}
-		return &sshFile{private}, nil
+		return s.lockedSSH(path, b, locked.PublicKey)
 	}
 	if err != nil {
 		return nil, badKey("%s is not a private key, OpenPGP or SSH", path)
 	}
-	return &sshFile{private}, nil
+	return unlockedSSH(private), nil
+}
+
+// lockedSSH asks for the passphrase when the key signs; where the file does not say
+// which key it holds, as in OpenSSL's old form, at once.
+func (s Settings) lockedSSH(path string, b []byte, public ssh.PublicKey) (Signer, error) {
+	unlock := sync.OnceValues(func() (ssh.Signer, error) {
+		passphrase, err := s.ask(path)
+		if err != nil {
+			return nil, err
+		}
+		private, err := ssh.ParsePrivateKeyWithPassphrase(b, passphrase)
+		if err != nil {
+			return nil, wrongPassphrase(path)
+		}
+		if public != nil && !bytes.Equal(public.Marshal(), private.PublicKey().Marshal()) {
+			return nil, badKey("%s names another public key than its own", path)
+		}
+		return private, nil
+	})
+	if public == nil {
+		private, err := unlock()
+		if err != nil {
+			return nil, err
+		}
+		public = private.PublicKey()
+	}
+	return &sshFile{public, unlock}, nil
 }
 
 func readKeyFile(path string) ([]byte, error) {
@@ -79,6 +101,7 @@ func wrongPassphrase(path string) error {
 // openpgpFile signs in process with an OpenPGP secret key.
 type openpgpFile struct {
 	entity *openpgp.Entity
+	unlock func() error
 	now    func() time.Time
 }
 
@@ -88,16 +111,17 @@ func (s Settings) openpgpFile(path string, b []byte) (Signer, error) {
 		return nil, badKey("%s does not hold one OpenPGP secret key", path)
 	}
 	e := entities[0]
-	if locked(e) {
+	unlock := sync.OnceValue(func() error {
+		if !locked(e) {
+			return nil
+		}
 		passphrase, err := s.ask(path)
-		if err != nil {
-			return nil, err
+		if err == nil && e.DecryptPrivateKeys(passphrase) != nil {
+			err = wrongPassphrase(path)
 		}
-		if e.DecryptPrivateKeys(passphrase) != nil {
-			return nil, wrongPassphrase(path)
-		}
-	}
-	return &openpgpFile{e, s.Now}, nil
+		return err
+	})
+	return &openpgpFile{e, unlock, s.Now}, nil
 }
 
 // locked tells whether a secret key or subkey needs a passphrase. The primary one
@@ -113,6 +137,9 @@ func (k *openpgpFile) config() *packet.Config {
 
 // Sign makes a binary signature packet over a SHA-512 digest or better.
 func (k *openpgpFile) Sign(_ context.Context, message []byte) (Made, error) {
+	if err := k.unlock(); err != nil {
+		return Made{}, err
+	}
 	var b bytes.Buffer
 	if err := openpgp.DetachSign(&b, []*openpgp.Entity{k.entity}, bytes.NewReader(message), k.config()); err != nil {
 		return Made{}, fault.New(fault.SignFailed, "the key %s does not sign", upperHex(k.entity.PrimaryKey.Fingerprint)).Because(plain(err))

@@ -172,7 +172,7 @@ func TestKeyFiles(t *testing.T) {
 		"broken openpgp":   {write("broken", string(two[:50]), 0o600), nil, fault.BadKey},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Settings{KeyFile: c.file, Passphrase: c.ask, Now: clock}.Signer(t.Context())
+			_, err := signs(t, Settings{KeyFile: c.file, Passphrase: c.ask, Now: clock})
 			if c.code == "" {
 				must(t, err)
 				return
@@ -180,7 +180,7 @@ func TestKeyFiles(t *testing.T) {
 			refused(t, err, c.code)
 		})
 	}
-	if _, err := (Settings{KeyFile: locked[SSH], Passphrase: func(string) ([]byte, error) { return nil, failing }}).Signer(t.Context()); !errors.Is(err, failing) {
+	if _, err := signs(t, Settings{KeyFile: locked[SSH], Passphrase: func(string) ([]byte, error) { return nil, failing }}); !errors.Is(err, failing) {
 		t.Errorf("the asker's fault is lost: %v", err)
 	}
 	s, err := Settings{KeyFile: write("short", string(pem.EncodeToMemory(short)), 0o600)}.Signer(t.Context())
@@ -381,6 +381,40 @@ func TestGPG(t *testing.T) {
 	}
 }
 
+// signs makes a signature as settings say.
+func signs(t *testing.T, settings Settings) (Made, error) {
+	s, err := settings.Signer(t.Context())
+	if err != nil {
+		return Made{}, err
+	}
+	return s.Sign(t.Context(), message)
+}
+
+// Nobody is asked for a passphrase who only wants the public half, and only once who signs.
+func TestAPassphraseIsAskedForWhenAKeySigns(t *testing.T) {
+	for _, kind := range []string{OpenPGP, SSH} {
+		file, made := generated(t, kind, "right")
+		times := 0
+		s, err := Settings{KeyFile: file, Now: clock, Passphrase: func(string) ([]byte, error) {
+			times++
+			return []byte("right"), nil
+		}}.Signer(t.Context())
+		must(t, err)
+		public, err := s.Public(t.Context())
+		must(t, err)
+		if public.Fingerprint() != made.Fingerprint() || times != 0 {
+			t.Errorf("%s: %s is the public half of %s, and somebody was asked %d times", kind, public.Fingerprint(), made.Fingerprint(), times)
+		}
+		for range 2 {
+			_, err = s.Sign(t.Context(), message)
+			must(t, err)
+		}
+		if times != 1 {
+			t.Errorf("%s: somebody was asked %d times for two signatures", kind, times)
+		}
+	}
+}
+
 // The primary key is kept elsewhere, and the subkeys are locked.
 func TestLockedSubkeysOfGPG(t *testing.T) {
 	t.Parallel()
@@ -391,7 +425,7 @@ func TestLockedSubkeysOfGPG(t *testing.T) {
 	stub := run(t, home, "", "gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "right", "--export-secret-subkeys", fingerprint)
 	path := filepath.Join(t.TempDir(), "key")
 	must(t, os.WriteFile(path, []byte(stub), 0o600))
-	_, err := Settings{KeyFile: path, Now: time.Now, Passphrase: asked("wrong")}.Signer(t.Context())
+	_, err := signs(t, Settings{KeyFile: path, Now: time.Now, Passphrase: asked("wrong")})
 	refused(t, err, fault.WrongPassphrase)
 	s, err := Settings{KeyFile: path, Now: time.Now, Passphrase: asked("right")}.Signer(t.Context())
 	must(t, err)

@@ -44,7 +44,7 @@ func (s Settings) sshSigner(ctx context.Context) (Signer, error) {
 	k.program = "ssh-keygen"
 	if k.file != "" {
 		if private := plainPrivate(k.file); private != nil {
-			return &sshFile{private}, nil
+			return unlockedSSH(private), nil
 		}
 	}
 	return k, nil
@@ -175,15 +175,26 @@ func (k *sshSigner) Public(ctx context.Context) (*Key, error) {
 }
 
 // sshFile signs in process with a private key.
-type sshFile struct{ private ssh.Signer }
+type sshFile struct {
+	public ssh.PublicKey
+	unlock func() (ssh.Signer, error)
+}
+
+func unlockedSSH(private ssh.Signer) *sshFile {
+	return &sshFile{private.PublicKey(), func() (ssh.Signer, error) { return private, nil }}
+}
 
 // Sign makes the signature that ssh-keygen -Y sign would make.
 func (k *sshFile) Sign(_ context.Context, message []byte) (Made, error) {
-	public, err := sshKey(k.private.PublicKey())
+	public, err := sshKey(k.public)
 	if err != nil {
 		return Made{}, err
 	}
-	s, err := sshsig.Sign(bytes.NewReader(message), k.private, sshsig.HashSHA512, Namespace)
+	private, err := k.unlock()
+	if err != nil {
+		return Made{}, err
+	}
+	s, err := sshsig.Sign(bytes.NewReader(message), private, sshsig.HashSHA512, Namespace)
 	if err != nil {
 		return Made{}, fault.New(fault.SignFailed, "the key %s does not sign", public.fingerprint).Because(errors.New(err.Error()))
 	}
@@ -191,4 +202,4 @@ func (k *sshFile) Sign(_ context.Context, message []byte) (Made, error) {
 }
 
 // Public is the public half.
-func (k *sshFile) Public(context.Context) (*Key, error) { return sshKey(k.private.PublicKey()) }
+func (k *sshFile) Public(context.Context) (*Key, error) { return sshKey(k.public) }
