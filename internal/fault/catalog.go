@@ -189,7 +189,7 @@ var catalog = map[Code]Entry{
 	TSARefused:     {ExitPeer, "time-stamp authority refused", "its words above say why; ask another authority, or ask later"},
 	TSAUnreachable: {ExitPeer, "time-stamp authority cannot be reached", "try it by itself; what is recorded stays, and a time-stamp can be added later:\ncurl -sSI {url}"},
 	TSAAnswer:      {ExitPeer, "not the answer of a time-stamp authority", "check the address; a proxy or a login page may have answered in its place:\ncurl -sSI {url}"},
-	BadTSA:         {ExitUsage, "wrong description of a time-stamp authority", "give an http or https address, a policy such as 1.3.6.1.4.1.4146.2.3, a header as \"Name: value\""},
+	BadTSA:         {ExitUsage, "wrong description of a time-stamp authority", "give an http or https address, a policy such as 1.3.6.1.4.1.4146.2.3, a header as \"Name: value\"; and tsa serve a free address such as 127.0.0.1:3180"},
 	BadPin:         {ExitUsage, "not a pin", "give the SHA-256 of a certificate or of its public key, as hex or base64:\nopenssl x509 -in FILE -noout -fingerprint -sha256"},
 	PinMismatch:    {ExitInvalid, "certificate is not the pinned one", "nothing was kept; compare the pin with the one that the authority publishes"},
 	BadCertificate: {ExitUsage, "certificate cannot be read", "name a file of certificates as PEM or DER:\nopenssl x509 -in {path} -noout -subject"},
