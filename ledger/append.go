@@ -317,7 +317,7 @@ func (add Addition) stored() (map[receipt.Digest]int64, error) {
 // write lays a folder over the tree base ("" for none) and returns the new
 // tree. The base is read strictly: nothing is built on a malformed tree.
 func (a *assembly) write(ctx context.Context, level int, path string, base gitrepo.OID, f *folder) (gitrepo.OID, error) {
-	entries, err := a.read(ctx, level, path, base)
+	entries, err := readStrictly(ctx, a.store, level, path, base)
 	if err != nil {
 		return "", err
 	}
@@ -366,11 +366,12 @@ func (a *assembly) write(ctx context.Context, level int, path string, base gitre
 	return a.add(gitrepo.TypeTree, gitrepo.EncodeTree(entries)), nil
 }
 
-func (a *assembly) read(ctx context.Context, level int, path string, base gitrepo.OID) ([]gitrepo.TreeEntry, error) {
-	if base == "" {
+// readStrictly reads a tree of which nothing may be malformed; "" has no entries.
+func readStrictly(ctx context.Context, store gitrepo.Store, level int, path string, id gitrepo.OID) ([]gitrepo.TreeEntry, error) {
+	if id == "" {
 		return nil, nil
 	}
-	entries, err := gitrepo.ReadTree(ctx, a.store, base, MaxTree)
+	entries, err := gitrepo.ReadTree(ctx, store, id, MaxTree)
 	if err != nil {
 		return nil, err
 	}

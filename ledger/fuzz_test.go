@@ -13,11 +13,16 @@ import (
 // memory is a store of objects that have the ids under which they are kept, which
 // here need not be their hashes.
 type memory struct {
-	objects map[gitrepo.OID]gitrepo.Object
-	reads   int
+	algorithm string
+	objects   map[gitrepo.OID]gitrepo.Object
+	reads     int
 }
 
-func (m *memory) Algorithm() string { return "sha1" }
+func newMemory(algorithm string) *memory {
+	return &memory{algorithm: algorithm, objects: make(map[gitrepo.OID]gitrepo.Object)}
+}
+
+func (m *memory) Algorithm() string { return m.algorithm }
 
 func (m *memory) Read(_ context.Context, id gitrepo.OID, limit int64) (gitrepo.Object, error) {
 	m.reads++
@@ -51,7 +56,7 @@ func (m *memory) Write(_ context.Context, objects []gitrepo.Object) error {
 // grown is a small ledger in memory, its head, and its objects in the order in which
 // they were made.
 func grown(f testing.TB) (*memory, gitrepo.OID, []gitrepo.OID) {
-	m := &memory{objects: make(map[gitrepo.OID]gitrepo.Object)}
+	m := newMemory("sha1")
 	begin := genesis(f, "fuzz", "2026-11-22T14:05:00Z")
 	var order []gitrepo.OID
 	var l *Ledger
@@ -153,7 +158,7 @@ func FuzzWalk(f *testing.F) {
 		if len(insert) > MaxTree {
 			return
 		}
-		m := &memory{objects: make(map[gitrepo.OID]gitrepo.Object)}
+		m := newMemory("sha1")
 		for id, o := range good.objects {
 			m.objects[id] = o
 		}

@@ -50,6 +50,7 @@ type history struct {
 	// them was reported once.
 	compared map[[2]gitrepo.OID]bool
 	failures int
+	followed int // commits that [history.leads] read
 }
 
 func newHistory(store gitrepo.Store, t *tally) *history {
@@ -60,6 +61,10 @@ func newHistory(store gitrepo.Store, t *tally) *history {
 // maxFailures is how many faults of the history are enough: it does not hold,
 // and a small hostile one could have more than anybody can wait for.
 const maxFailures = 1000
+
+// maxFollowed bounds how many commits are read to see what leads where: only merges
+// that add nothing to one side ask.
+const maxFollowed = 1 << 20
 
 // The bounds of what is kept: commits, pairs of trees, and trees, of which
 // neighbours in history share most. A tree with more entries is read again.
@@ -103,7 +108,71 @@ func (h *history) commit(ctx context.Context, l *ledger.Ledger, id gitrepo.OID) 
 			return nil, err
 		}
 	}
+	if len(readable) == 2 {
+		if err := h.merge(ctx, id, c); err != nil {
+			return nil, err
+		}
+	}
 	return readable, nil
+}
+
+// merge judges that a commit with two parents is the merge of these and nothing
+// else (docs/spec/merge.md).
+func (h *history) merge(ctx context.Context, id gitrepo.OID, c gitrepo.Commit) error {
+	made, err := ledger.MergeOf(ctx, h.store, c.Parents[0], c.Parents[1])
+	if err != nil {
+		return h.report(string(id), err)
+	}
+	if made != id {
+		h.fail(string(id), fault.New(fault.BadTree, "commit %s is not the merge of its parents, which is %s", id.Short(), made.Short()))
+		return nil
+	}
+	for i, parent := range c.Parents {
+		p, ok, err := h.readCommit(ctx, parent)
+		if err != nil {
+			return err
+		}
+		if !ok || p.Tree != c.Tree { // it lacks something of the other, so that it cannot lead to it
+			continue
+		}
+		leads, err := h.leads(ctx, parent, c.Parents[1-i])
+		if err != nil {
+			return err
+		}
+		if leads {
+			h.fail(string(id), fault.New(fault.BadTree, "commit %s merges %s with %s, which leads to it", id.Short(), c.Parents[1-i].Short(), parent.Short()))
+		}
+	}
+	return nil
+}
+
+// leads tells whether a commit leads to another one, as far as it can be read.
+func (h *history) leads(ctx context.Context, from, to gitrepo.OID) (bool, error) {
+	seen := map[gitrepo.OID]bool{from: true}
+	for todo := []gitrepo.OID{from}; len(todo) > 0; {
+		id := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if id == to {
+			return true, nil
+		}
+		if h.followed++; h.followed > maxFollowed {
+			return false, fault.New(fault.TooLarge, "the history of the ledger has more merges of one side than can be followed")
+		}
+		c, ok, err := h.readCommit(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			continue
+		}
+		for _, p := range c.Parents {
+			if !seen[p] {
+				seen[p] = true
+				todo = append(todo, p)
+			}
+		}
+	}
+	return false, nil
 }
 
 // readCommit reads a commit, from what is kept of the one before if it is

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -135,24 +136,89 @@ func TestHistoryNeedsOnlyGenesisAtTheBeginning(t *testing.T) {
 	}
 }
 
-func TestHistoryRefusesMoreThanTwoParents(t *testing.T) {
-	repo := newLedger(t, 3)
-	three, c := head(t, repo)
-	two, _, err := repo.ResolveCommit(context.Background(), string(three)+"~1")
+// forked are two heads that grew out of one.
+func forked(t *testing.T) (repo *gitrepo.Repo, base, one, two gitrepo.OID) {
+	t.Helper()
+	repo = newLedger(t, 1)
+	base, _ = head(t, repo)
+	for i, to := range []*gitrepo.OID{&one, &two} {
+		appendReceipt(t, repo, &receipt.Receipt{Kind: receipt.KindRelease, RecordedAt: 1795356300, Recorder: receipt.Person{Name: "B"}, Component: "web", Version: fmt.Sprint(i)})
+		*to, _ = head(t, repo)
+		if err := repo.UpdateRef(context.Background(), ledger.DefaultRef, base, *to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return repo, base, one, two
+}
+
+// mergeOf is the merge of two heads, written.
+func mergeOf(t *testing.T, repo *gitrepo.Repo, a, b gitrepo.OID) (gitrepo.OID, gitrepo.Commit) {
+	t.Helper()
+	ctx := context.Background()
+	var l [2]*ledger.Ledger
+	for i, id := range []gitrepo.OID{a, b} {
+		var err error
+		if l[i], err = ledger.OpenCommit(ctx, repo, ledger.DefaultRef, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	u, err := ledger.Merge(ctx, l[0], l[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, _, err := repo.ResolveCommit(context.Background(), string(three)+"~2")
+	if err := repo.Write(ctx, u.Objects); err != nil {
+		t.Fatal(err)
+	}
+	c, err := gitrepo.ParseCommit(repo.Algorithm(), u.Objects[len(u.Objects)-1].Data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	put(t, repo, c.Tree, three, two)
-	if r := judge(t, repo); r.Verdict != Valid {
-		t.Errorf("two parents: %+v", r)
+	return u.Head, c
+}
+
+// A commit with two parents is the merge of both, to the last byte, or the ledger does
+// not hold.
+func TestHistoryRefusesWhatIsNotTheMergeOfItsParents(t *testing.T) {
+	repo, base, one, two := forked(t)
+	id, merge := mergeOf(t, repo, one, two)
+	with := func(change func(*gitrepo.Commit)) gitrepo.Commit {
+		c := merge
+		c.Parents = slices.Clone(c.Parents)
+		change(&c)
+		return c
 	}
-	put(t, repo, c.Tree, three, two, one)
-	if r := judge(t, repo); failedSteps(r) != "history" {
-		t.Errorf("three parents: failed %q", failedSteps(r))
+	_, old, err := repo.ResolveCommit(context.Background(), string(one))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, half := mergeOf(t, repo, one, base)
+	for name, c := range map[string]struct {
+		commit gitrepo.Commit
+		valid  bool
+	}{
+		"the merge":             {merge, true},
+		"parents in the other":  {with(func(c *gitrepo.Commit) { slices.Reverse(c.Parents) }), false},
+		"three parents":         {with(func(c *gitrepo.Commit) { c.Parents = append(c.Parents, base) }), false},
+		"the same parent twice": {with(func(c *gitrepo.Commit) { c.Parents[1] = c.Parents[0] }), false},
+		"another name":          {with(func(c *gitrepo.Commit) { c.Author = ident }), false},
+		"another message":       {with(func(c *gitrepo.Commit) { c.Message = "vaultmesh: merge\n\nmore\n" }), false},
+		"one side's tree":       {with(func(c *gitrepo.Commit) { c.Tree = old.Tree }), false},
+		"one side leads to it":  {half, false},
+	} {
+		o := gitrepo.NewObject(repo.Algorithm(), gitrepo.TypeCommit, c.commit.Encode())
+		if c.valid != (o.ID == id) {
+			t.Errorf("%s has the id %s", name, o.ID)
+		}
+		if err := repo.Write(context.Background(), []gitrepo.Object{o}); err != nil {
+			t.Fatal(err)
+		}
+		was, _ := head(t, repo)
+		if err := repo.UpdateRef(context.Background(), ledger.DefaultRef, o.ID, was); err != nil {
+			t.Fatal(err)
+		}
+		if r := judge(t, repo); (r.Verdict == Valid) != c.valid || !c.valid && failedSteps(r) != "history" {
+			t.Errorf("%s: %s, failed %q", name, r.Verdict, failedSteps(r))
+		}
 	}
 }
 
