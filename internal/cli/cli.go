@@ -78,13 +78,16 @@ type vaultmeshGrammar struct {
 	Verify verifyCmd `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
 	Show   showCmd   `cmd:"" help:"show a receipt"`
 	Sign   signCmd   `cmd:"" help:"add a signature to a receipt"`
-	Key    keyCmd    `cmd:"" help:"make, list or export keys"`
+	Key    keyCmd    `cmd:"" help:"make, list, export or revoke keys"`
 
 	Covenant  covenantCmd  `cmd:"" help:"show or change who may sign, and how many must"`
 	Prove     proveCmd     `cmd:"" aliases:"export-proof" help:"write a proof about a receipt that one can mail"`
 	Seal      sealCmd      `cmd:"" help:"sign one root over everything in the ledger so far"`
 	Timestamp timestampCmd `cmd:"" help:"get time-stamps for receipts"`
 	TSA       tsaCmd       `cmd:"" name:"tsa" help:"say which time-stamp authorities are asked, or be one"`
+	Sync      syncCmd      `cmd:"" help:"take what peers have, merge it, and push"`
+	Peer      peerCmd      `cmd:"" help:"say which remotes are met"`
+	Merge     mergeCmd     `cmd:"" help:"merge a ledger that is here, or that a bundle carries"`
 	Notes     notesCmd     `cmd:"" help:"make git's notes from the ledger"`
 	Status    statusCmd    `cmd:"" help:"say what ledger this clone has"`
 	Doctor    doctorCmd    `cmd:"" help:"look for what is in the way"`

@@ -33,7 +33,7 @@ type recordCmd struct {
 	ChainRef    string   `aliases:"chain_ref" placeholder:"REF" help:"an anchor on a chain or a vote"`
 	Once        bool     `help:"not again what is recorded already"`
 	Batch       string   `placeholder:"FILE" help:"record each line of a file, or of standard input with -: a JSON object of these flags and kind"`
-	Push        bool     `xor:"end" help:"push the ledger afterwards"`
+	Push        bool     `xor:"end" help:"meet the peers afterwards, as sync does"`
 	DryRun      bool     `xor:"end" help:"print the receipt's bytes, write nothing"`
 	AllowSecret bool     `help:"record even what looks like a secret"`
 	NoSign      bool     `help:"leave it unsigned: nobody vouches for it then"`
@@ -275,12 +275,12 @@ func (c *recordCmd) summarise(a *app, status string, out *record.Outcome) error 
 	return nil
 }
 
-// carry pushes the ledger if that was asked for; else one line says how to.
+// carry meets the peers if that was asked for; else one line says how to push.
 func (c *recordCmd) carry(a *app, exists bool) error {
 	remote := a.config.PushRemote()
 	switch {
-	case c.Push:
-		err := a.repo.Push(a.ctx, a.out.messages(), remote, a.config.Ref)
+	case c.Push, a.config.Sync && !exists && !c.DryRun:
+		err := c.sync(a)
 		if fault.Has(err, fault.Interrupted) { // the receipt is recorded all the same
 			return fault.New(fault.PushFailed, "the push was interrupted").With("ref", a.config.Ref).Because(err)
 		}
@@ -289,6 +289,24 @@ func (c *recordCmd) carry(a *app, exists bool) error {
 		a.out.remark("hint", "not pushed: git push %s %s", fault.Quote(remote), a.config.Ref)
 	}
 	return nil
+}
+
+// sync meets the peers, and says so beside what was recorded.
+func (c *recordCmd) sync(a *app) error {
+	names, err := a.peers(nil)
+	if err != nil {
+		return err
+	}
+	m, err := new(syncCmd).meet(a, names)
+	if err != nil {
+		return err
+	}
+	for _, p := range m.Peers {
+		if p.err == nil {
+			a.out.note("%s: %s", p.Peer, p.said())
+		}
+	}
+	return unmet(m.Peers)
 }
 
 // orEmpty makes a list that is an array in JSON also when it is empty.

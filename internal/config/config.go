@@ -26,6 +26,8 @@ type Config struct {
 	Remotes []string   // the remotes that have a URL, sorted
 	Tracked []string   // those that branches track, sorted
 	PushTo  string     // remote.pushDefault
+	Peers   []string   // the remotes with remote.NAME.vaultmesh, sorted
+	Sync    bool       // vaultmesh.autopush: sync after recording
 	Partial bool       // the clone lacks objects that its remote has
 	Unknown []string   // names below vaultmesh. that nothing reads
 	Signing Signing
@@ -57,7 +59,7 @@ type Signing struct {
 }
 
 // The names below vaultmesh. that this version reads.
-var known = []string{"vaultmesh.keyfile", "vaultmesh.ledger", "vaultmesh.ref", "vaultmesh.sign"}
+var known = []string{"vaultmesh.autopush", "vaultmesh.keyfile", "vaultmesh.ledger", "vaultmesh.ref", "vaultmesh.sign"}
 
 // Load reads the settings out of git's configuration. A value of the wrong
 // form is a fault BadConfig (VM104).
@@ -108,6 +110,14 @@ func Load(c gitrepo.Config) (Config, error) {
 	slices.Sort(cfg.Tracked)
 	cfg.Tracked = slices.Compact(cfg.Tracked)
 	cfg.PushTo, _ = c.Value("remote.pushdefault")
+	if cfg.Peers, err = peers(c, cfg.Remotes); err != nil {
+		return cfg, err
+	}
+	if on, ok := c.Value("vaultmesh.autopush"); ok {
+		if cfg.Sync, err = boolean("vaultmesh.autopush", on); err != nil {
+			return cfg, err
+		}
+	}
 	_, cfg.Partial = c.Value("extensions.partialclone")
 	if cfg.TSAs, err = authorities(c); err != nil {
 		return cfg, err
@@ -118,6 +128,28 @@ func Load(c gitrepo.Config) (Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// PeerMark is the setting that makes a remote a peer.
+func PeerMark(remote string) string { return "remote." + remote + ".vaultmesh" }
+
+// peers are the remotes that are marked.
+func peers(c gitrepo.Config, remotes []string) ([]string, error) {
+	var list []string
+	for _, r := range remotes {
+		value, ok := c.Value(PeerMark(r))
+		if !ok {
+			continue
+		}
+		on, err := boolean(PeerMark(r), value)
+		if err != nil {
+			return nil, err
+		}
+		if on {
+			list = append(list, r)
+		}
+	}
+	return list, nil
 }
 
 // tsaSetting splits vaultmesh.tsa.NAME.VARIABLE.

@@ -98,6 +98,10 @@ const (
 	EditFailed       Code = "VM611" // the editor ended badly
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
+	Rewound          Code = "VM703" // a peer shows less than it showed before
+	NotAccepted      Code = "VM704" // the covenant does not accept what a peer brings
+	BadPeer          Code = "VM705" // no remote of that name, or an address that is none
+	BadBundle        Code = "VM706" // a file that carries no ledger, or not the whole of it
 	Internal         Code = "VM901" // a fault of this program
 	Interrupted      Code = "VM902" // stopped by the user
 	OutputFailed     Code = "VM903" // standard output cannot be written
@@ -233,6 +237,10 @@ var catalog = map[Code]Entry{
 	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
+	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},
+	NotAccepted:      {ExitRefused, "not accepted by the covenant", "have it signed by who may, or change what the covenant accepts of peers (federation.accept):\ngit vaultmesh peer status {peer}"},
+	BadPeer:          {ExitUsage, "no such peer", "name a remote of this repository, or make one:\ngit vaultmesh peer list\ngit vaultmesh peer add NAME URL"},
+	BadBundle:        {ExitInvalid, "no ledger in the file", "make it where the ledger is, with all of its history:\ngit bundle create FILE refs/vaultmesh/ledger"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
 	Interrupted:      {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
 	OutputFailed:     {ExitOther, "output cannot be written", "look at the disk or the program that reads the output"},

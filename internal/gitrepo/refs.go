@@ -148,6 +148,15 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
 }
 
+// DeleteRef deletes a ref that is at old. The faults are those of [Repo.UpdateRef].
+func (r *Repo) DeleteRef(ctx context.Context, name string, old OID) error {
+	err := r.transact(ctx, fmt.Sprintf("option no-deref\ndelete %s %s\n", name, old))
+	if err == nil {
+		return nil
+	}
+	return r.swapFault(context.WithoutCancel(ctx), name, "", old, err)
+}
+
 // IncomingRef is where an import puts its commit, in the repository that an
 // Incoming is.
 const IncomingRef = "refs/heads/incoming"
@@ -415,7 +424,17 @@ func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to s
 
 // Push pushes one ref, without force. The fault is PushFailed (VM702).
 func (r *Repo) Push(ctx context.Context, messages io.Writer, remote, ref string) error {
-	_, err := r.git.talk(ctx, messages, "push", "--quiet", "--end-of-options", remote, ref+":"+ref)
+	return r.push(ctx, messages, remote, ref, ref)
+}
+
+// PushCommit pushes a commit to a remote's ref, wherever the ref of that name is
+// here, without force. The fault is PushFailed (VM702).
+func (r *Repo) PushCommit(ctx context.Context, messages io.Writer, remote string, id OID, ref string) error {
+	return r.push(ctx, messages, remote, string(id), ref)
+}
+
+func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref string) error {
+	_, err := r.git.talk(ctx, messages, "push", "--quiet", "--end-of-options", remote, what+":"+ref)
 	var f *failure
 	if asFailure(err, &f) {
 		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)

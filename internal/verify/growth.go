@@ -5,7 +5,9 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // Growth judges what a ledger has that an earlier one, which was judged before,
@@ -42,3 +44,77 @@ func Growth(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Led
 	}
 	return t.report("commit " + later.Head.Short()), nil
 }
+
+// Refused is a receipt that a covenant does not accept of peers, and why.
+type Refused struct {
+	ID  receipt.ID
+	Err error
+}
+
+// Unwelcome lists what a later ledger has that an earlier one has not, and that the
+// earlier one's covenant does not accept of peers (docs/spec/covenant.md,
+// federation.accept): of receipts, those that nobody signed who is known, or too
+// few. Where there is no covenant all are welcome.
+func Unwelcome(ctx context.Context, earlier, later *ledger.Ledger, terms *Terms) ([]Refused, error) {
+	chain, err := Chain(ctx, earlier, terms)
+	if err != nil || chain.Latest() == nil || chain.Latest().Covenant.Federation.Accept == "any" {
+		return nil, err
+	}
+	trusted := chain.Latest().Covenant.Federation.Accept == "trusted"
+	own := *terms
+	own.Cache = onlyRead{terms.Cache}
+	c, err := conveneHere(ctx, later, &own)
+	if err != nil {
+		return nil, err
+	}
+	var list []Refused
+	_, err = later.Grown(ctx, earlier, ledger.Visitor{
+		Entry: func(e *ledger.Entry) error {
+			found, err := c.judge(ctx, later, e)
+			if err != nil {
+				return err
+			}
+			if why := unwelcome(found, trusted); why != nil {
+				list = append(list, Refused{e.ID, why})
+			}
+			return nil
+		},
+		Problem: func(ledger.Problem) error { return nil }, // of the form, which is judged before
+		Proofs:  true,
+	})
+	return list, err
+}
+
+// unwelcome is why signatures are not enough to be taken from a peer, nil if they are.
+func unwelcome(found trust.Finding, trusted bool) error {
+	signatures, tokens := found.Broken()
+	switch broken := append(signatures, tokens...); {
+	case len(broken) > 0:
+		return broken[0]
+	case trusted:
+		return found.Err
+	}
+	for _, s := range found.Signatures {
+		if s.Err == nil {
+			return nil
+		}
+	}
+	if len(found.Signatures) > 0 {
+		return found.Signatures[0].Err
+	}
+	return fault.New(fault.NotEnough, "nobody has signed it")
+}
+
+// onlyRead is a cache that keeps nothing: what is judged may never come to be.
+type onlyRead struct{ Cache }
+
+// Load implements [Cache].
+func (c onlyRead) Load(name string) []byte {
+	if c.Cache == nil {
+		return nil
+	}
+	return c.Cache.Load(name)
+}
+
+// Save implements [Cache].
+func (onlyRead) Save(string, []byte) {}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+)
+
+type mergeCmd struct {
+	What string `arg:"" name:"ref-or-file" help:"a ref or a commit of a ledger, or a bundle of git's"`
+	anchoring
+}
+
+// Run merges by hand what is here, or what somebody brought in a file.
+func (c *mergeCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	place, done, err := c.federation(a)
+	if err != nil {
+		return err
+	}
+	defer done()
+	arrival, err := c.arrival(a, place)
+	if err == nil && arrival.Err != nil {
+		err = arrival.Err
+	}
+	if err != nil {
+		return err
+	}
+	head, err := place.Take(a.ctx, []federation.Arrival{arrival})
+	if err != nil {
+		return err
+	}
+	if arrival.New > 0 {
+		if err := c.taken(a, place.Terms, []federation.Arrival{arrival}); err != nil {
+			return err
+		}
+	}
+	p := metPeer{Peer: c.What, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
+	if a.out.structured() {
+		return a.out.emit(meeting{string(head), []metPeer{p}})
+	}
+	switch arrival.State {
+	case federation.Same, federation.Behind:
+		a.out.line("nothing new")
+	default:
+		a.out.line("%s", p.said())
+	}
+	a.out.line("  head    %s", head)
+	return nil
+}
+
+// arrival is what the ref or the file holds.
+func (c *mergeCmd) arrival(a *app, place federation.Place) (federation.Arrival, error) {
+	info, err := os.Stat(c.What)
+	if err != nil || !info.Mode().IsRegular() {
+		id, _, err := a.repo.ResolveCommit(a.ctx, c.What)
+		if err != nil {
+			return federation.Arrival{}, err
+		}
+		return place.Consider(a.ctx, id)
+	}
+	path, err := filepath.Abs(c.What)
+	if err != nil {
+		return federation.Arrival{}, fault.New(fault.NoFile, "%s is no path", c.What)
+	}
+	return place.Carried(a.ctx, path)
+}

@@ -1,0 +1,447 @@
+// Package federation brings ledgers together that grew apart: it fetches what a
+// peer has, judges what is new in it, merges, and pushes what the peer lacks. A
+// peer is a remote of git; there is no other protocol.
+//
+// What it is not for: how two heads are merged (package ledger), or what a receipt
+// must be (package verify).
+package federation
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// Place is the ledger that others are brought to, and by what they are judged.
+type Place struct {
+	Repo     *gitrepo.Repo
+	Ref      string
+	Ledger   receipt.ID // the genesis that it must have; zero when nobody said
+	Terms    *verify.Terms
+	Messages io.Writer // where git's words and questions go
+	Progress func()    // called for each receipt that is judged
+}
+
+// How a peer's ledger stands to the one here.
+type State string
+
+const (
+	Same        State = "same"
+	Ahead       State = "ahead"       // it has what this one has not
+	Behind      State = "behind"      // this one has what it has not
+	Diverged    State = "diverged"    // both
+	Empty       State = "empty"       // the peer has no ledger
+	HeldBack    State = "held back"   // what it brings is not taken
+	Unreachable State = "unreachable" // it cannot be asked
+)
+
+// Arrival is what a peer brings.
+type Arrival struct {
+	Peer  string
+	State State
+	Head  gitrepo.OID // the peer's, "" where it has none or could not be asked
+	New   int         // receipts that are new here, or have new files beside them
+	Err   error       // why it is held back, or cannot be asked
+}
+
+// SeenRef is where the head stays that was last taken from a peer, or pushed to it.
+// No fetch writes there.
+func SeenRef(peer, ref string) string { return "refs/vaultmesh-seen/" + peer + "/" + short(ref) }
+
+// IncomingRef is where a peer's head waits until it was judged, and stays if it is
+// held back: it is the evidence.
+func IncomingRef(peer, ref string) string {
+	return "refs/vaultmesh-incoming/" + peer + "/" + short(ref)
+}
+
+func short(ref string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(ref, "refs/vaultmesh/"), "refs/heads/")
+}
+
+func (p Place) open(ctx context.Context) (*ledger.Ledger, error) {
+	l, err := ledger.Open(ctx, p.Repo, p.Ref)
+	if err == nil {
+		l.Pin(p.Ledger)
+	}
+	return l, err
+}
+
+// Ask asks a peer for the head of its ledger, fetches what is new, and judges it.
+// Nothing is merged. The error is one of this side; what is wrong with the peer
+// is in the arrival.
+func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
+	ours, err := p.open(ctx)
+	if err != nil {
+		return Arrival{}, err
+	}
+	a := Arrival{Peer: peer}
+	heads, err := p.Repo.LsRemote(ctx, p.Messages, peer, p.Ref)
+	if a.Head = heads[p.Ref]; err == nil && a.Head == "" {
+		a.State = Empty
+		return a, nil
+	}
+	if err == nil && a.Head != ours.Head {
+		err = p.Repo.Fetch(ctx, p.Messages, peer, p.Ref, IncomingRef(peer, p.Ref))
+	}
+	switch {
+	case fault.Has(err, fault.RemoteFailed):
+		a.State, a.Err = Unreachable, err
+		return a, nil
+	case fault.Has(err, fault.Invalid):
+		a.State, a.Err = HeldBack, err
+		return a, nil
+	case err != nil:
+		return a, err
+	case a.Head == ours.Head:
+		a.State = Same
+		return a, p.saw(ctx, peer, a.Head)
+	}
+	// The ref may have moved since it was asked for.
+	if a.Head, err = p.Repo.Ref(ctx, IncomingRef(peer, p.Ref)); err != nil {
+		return a, err
+	}
+	return p.consider(ctx, ours, a)
+}
+
+// consider judges a head that was fetched, and holds it against what its peer showed
+// before.
+func (p Place) consider(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
+	err := p.rewound(ctx, a)
+	if err == nil {
+		a, err = p.judge(ctx, ours, a)
+	}
+	return p.concluded(a, err)
+}
+
+// concluded is an arrival with what was wrong with it. What is wrong on this side is
+// an error.
+func (p Place) concluded(a Arrival, err error) (Arrival, error) {
+	if err == nil {
+		return a, nil
+	}
+	for _, own := range []fault.Code{fault.Interrupted, fault.GitMissing, fault.GitRefused, fault.Internal, fault.ReadOnly, fault.DiskFull, fault.RefLocked} {
+		if fault.Has(err, own) {
+			return a, err
+		}
+	}
+	a.State, a.Err = HeldBack, err
+	return a, nil
+}
+
+// byHand is what the refs are called of what is no peer's.
+const byHand = "by-hand"
+
+// Consider judges a commit that is here, as Ask does with what a peer has.
+func (p Place) Consider(ctx context.Context, id gitrepo.OID) (Arrival, error) {
+	ours, err := p.open(ctx)
+	if err != nil {
+		return Arrival{}, err
+	}
+	a := Arrival{Peer: byHand, Head: id, State: Same}
+	if id == ours.Head {
+		return a, nil
+	}
+	judged, err := p.judge(ctx, ours, a)
+	return p.concluded(judged, err)
+}
+
+// Carried fetches the ledger out of a bundle and judges it. The fault is BadBundle
+// (VM706) for a file that holds none, or one whose beginning is not here.
+func (p Place) Carried(ctx context.Context, path string) (Arrival, error) {
+	heads, err := p.Repo.LsRemote(ctx, p.Messages, path, p.Ref)
+	if err == nil && heads[p.Ref] == "" {
+		err = fault.New(fault.BadBundle, "%s has no %s", path, p.Ref)
+	}
+	if err == nil {
+		err = p.Repo.Fetch(ctx, p.Messages, path, p.Ref, IncomingRef(byHand, p.Ref))
+	}
+	if fault.Has(err, fault.RemoteFailed) {
+		err = fault.New(fault.BadBundle, "%s is no bundle of a ledger, or begins where nothing is known of here", path).Because(err)
+	}
+	if err != nil {
+		return Arrival{}, err
+	}
+	a, err := p.Consider(ctx, heads[p.Ref])
+	if err == nil && a.State != HeldBack {
+		err = p.Repo.DeleteRef(ctx, IncomingRef(byHand, p.Ref), heads[p.Ref])
+	}
+	return a, err
+}
+
+// rewound says whether a peer shows less than it showed before. The fault is
+// Rewound (VM703).
+func (p Place) rewound(ctx context.Context, a Arrival) error {
+	seen, err := p.Repo.Ref(ctx, SeenRef(a.Peer, p.Ref))
+	if err != nil || seen == "" || seen == a.Head {
+		return err
+	}
+	kept, err := p.Repo.IsAncestor(ctx, seen, a.Head)
+	if err == nil && !kept {
+		err = fault.New(fault.Rewound, "%s showed the head %s before, and now %s, which does not lead to it", a.Peer, seen.Short(), a.Head.Short()).With("peer", a.Peer)
+	}
+	return err
+}
+
+// judge says how a head stands to ours, and judges what it brings.
+func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
+	theirs, err := ledger.OpenCommit(ctx, p.Repo, p.Ref, a.Head)
+	if err != nil {
+		return a, err
+	}
+	if err := p.sameLedger(ctx, ours, theirs, a.Peer); err != nil {
+		return a, err
+	}
+	behind, err := p.Repo.IsAncestor(ctx, a.Head, ours.Head)
+	if err != nil || behind {
+		a.State = Behind
+		return a, err
+	}
+	ahead, err := p.Repo.IsAncestor(ctx, ours.Head, a.Head)
+	if err != nil {
+		return a, err
+	}
+	a.State = Ahead
+	later := theirs
+	if !ahead {
+		a.State = Diverged
+		if later, err = p.merge(ctx, ours, theirs); err != nil {
+			return a, err
+		}
+	}
+	later.Pin(p.Ledger)
+	a.New, err = p.welcome(ctx, ours, later, a.Peer)
+	return a, err
+}
+
+// sameLedger refuses another ledger. The fault is OtherLedger (VM516).
+func (p Place) sameLedger(ctx context.Context, ours, theirs *ledger.Ledger, peer string) error {
+	genesis, err := ours.Genesis(ctx)
+	if err != nil {
+		return err
+	}
+	other, err := theirs.Genesis(ctx)
+	if err != nil {
+		return err
+	}
+	if other.ID != genesis.ID {
+		return fault.New(fault.OtherLedger, "%s has the ledger %s, and this is %s", peer, other.ID.Short(), genesis.ID.Short()).With("peer", peer)
+	}
+	return nil
+}
+
+// merge makes the merge of two ledgers, and writes its objects: nothing names them yet.
+func (p Place) merge(ctx context.Context, a, b *ledger.Ledger) (*ledger.Ledger, error) {
+	u, err := ledger.Merge(ctx, a, b)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Repo.Write(ctx, u.Objects); err != nil {
+		return nil, err
+	}
+	return a.At(ctx, u.Head)
+}
+
+// welcome judges what a later ledger has beside ours: its form and history, and
+// whose signatures by what the covenant in force accepts. It returns how many
+// receipts there are.
+func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer string) (int, error) {
+	commits, err := p.Repo.Between(ctx, ours.Head, later.Head)
+	if err != nil {
+		return 0, err
+	}
+	report, err := verify.Growth(ctx, p.Repo, ours, later, commits, p.Progress)
+	if err != nil {
+		return 0, err
+	}
+	if report.Verdict == verify.Invalid {
+		return 0, fault.New(fault.Invalid, "what %s brings does not hold", peer).Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
+	}
+	unwelcome, err := verify.Unwelcome(ctx, ours, later, p.Terms)
+	if err != nil {
+		return 0, err
+	}
+	if len(unwelcome) > 0 {
+		first := unwelcome[0]
+		return 0, fault.New(fault.NotAccepted, "%s brings %d receipts that the covenant does not accept, such as %s", peer, len(unwelcome), first.ID.Short()).
+			With("peer", peer).Because(first.Err)
+	}
+	return report.Receipts, nil
+}
+
+// maxTries bounds how often something is tried again that others were quicker at.
+const maxTries = 8
+
+// Take merges the heads of arrivals that are not held back into the ledger, in the
+// order of their ids, and returns its new head. The faults are those of
+// [gitrepo.Repo.UpdateRef].
+func (p Place) Take(ctx context.Context, arrivals []Arrival) (gitrepo.OID, error) {
+	for tries := 0; ; tries++ {
+		head, err := p.takeOnce(ctx, arrivals)
+		if (fault.Has(err, fault.LostRace) || fault.Has(err, fault.RefLocked)) && tries < maxTries {
+			if err := pause(ctx, tries); err != nil {
+				return "", err
+			}
+			continue
+		}
+		return head, err
+	}
+}
+
+func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (gitrepo.OID, error) {
+	ours, err := p.open(ctx)
+	if err != nil {
+		return "", err
+	}
+	heads := []gitrepo.OID{ours.Head}
+	for _, a := range arrivals {
+		if a.State == Ahead || a.State == Diverged {
+			heads = append(heads, a.Head)
+		}
+	}
+	joined, err := p.join(ctx, ours, heads)
+	if err != nil {
+		return "", err
+	}
+	if joined != ours.Head {
+		if err := p.Repo.UpdateRef(ctx, p.Ref, joined, ours.Head); err != nil {
+			return "", err
+		}
+	}
+	for _, a := range arrivals {
+		if (a.State == Ahead || a.State == Diverged || a.State == Behind) && a.Peer != byHand {
+			if err := p.saw(ctx, a.Peer, a.Head); err != nil {
+				return "", err
+			}
+		}
+	}
+	return joined, nil
+}
+
+// join merges heads pairwise in the order of their ids, those left out to which
+// another one leads.
+func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID) (gitrepo.OID, error) {
+	slices.Sort(heads)
+	heads = slices.Compact(heads)
+	var tips []gitrepo.OID
+	for _, h := range heads {
+		leads := false
+		for _, other := range heads {
+			if other == h || leads {
+				continue
+			}
+			var err error
+			if leads, err = p.Repo.IsAncestor(ctx, h, other); err != nil {
+				return "", err
+			}
+		}
+		if !leads {
+			tips = append(tips, h)
+		}
+	}
+	joined, err := ours.At(ctx, tips[0])
+	for _, h := range tips[1:] {
+		var next *ledger.Ledger
+		if err == nil {
+			next, err = ours.At(ctx, h)
+		}
+		if err == nil {
+			joined, err = p.merge(ctx, joined, next)
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	return joined.Head, nil
+}
+
+// saw remembers what a peer showed, and drops what was fetched of it.
+func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
+	incoming, seen := IncomingRef(peer, p.Ref), SeenRef(peer, p.Ref)
+	refs, err := p.Repo.Exact(ctx, incoming, seen)
+	if err != nil {
+		return err
+	}
+	if refs[seen] != head {
+		if err := p.Repo.UpdateRef(ctx, seen, head, refs[seen]); err != nil && !fault.Has(err, fault.LostRace) {
+			return err
+		}
+	}
+	if refs[incoming] == "" {
+		return nil
+	}
+	if err := p.Repo.DeleteRef(ctx, incoming, refs[incoming]); err != nil && !fault.Has(err, fault.LostRace) {
+		return err
+	}
+	return nil
+}
+
+// Give pushes the ledger to a peer that lacks something of it. Where another one was
+// quicker, what came meanwhile is taken first. It says whether anything was pushed.
+// The faults are PushFailed (VM702) and those of taking.
+func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
+	for tries := 0; ; tries++ {
+		head, err := p.Repo.Ref(ctx, p.Ref)
+		if err != nil || a.Head == head || a.State == HeldBack || a.State == Unreachable {
+			return false, err
+		}
+		err = p.Repo.PushCommit(ctx, p.Messages, a.Peer, head, p.Ref)
+		if err == nil {
+			return true, p.saw(ctx, a.Peer, head)
+		}
+		if !fault.Has(err, fault.PushFailed) || tries >= maxTries {
+			return false, err
+		}
+		again, askErr := p.Ask(ctx, a.Peer)
+		if askErr != nil {
+			return false, askErr
+		}
+		if again.Head == a.Head || again.State == HeldBack || again.State == Unreachable {
+			return false, err // nobody was quicker: the peer does not want it
+		}
+		if a = again; a.State == Ahead || a.State == Diverged {
+			if _, err := p.Take(ctx, []Arrival{a}); err != nil {
+				return false, err
+			}
+		}
+		if err := pause(ctx, tries); err != nil {
+			return false, err
+		}
+	}
+}
+
+// pause waits a random time, longer with each try.
+func pause(ctx context.Context, tries int) error {
+	most := 20 * time.Millisecond << min(tries, 6)
+	select {
+	case <-ctx.Done():
+		return fault.New(fault.Interrupted, "interrupted")
+	case <-time.After(rand.N(most)):
+		return nil
+	}
+}
+
+// Accept makes what a peer shows now the thing that it must not go behind, though it
+// has less than it showed before. It returns what it showed then, and shows now.
+func (p Place) Accept(ctx context.Context, peer string) (before, now gitrepo.OID, err error) {
+	refs, err := p.Repo.Exact(ctx, SeenRef(peer, p.Ref), IncomingRef(peer, p.Ref))
+	if err != nil {
+		return "", "", err
+	}
+	before, now = refs[SeenRef(peer, p.Ref)], refs[IncomingRef(peer, p.Ref)]
+	if now == "" {
+		return before, now, fault.New(fault.NoChange, "nothing of %s is held back", peer).With("command", "peer")
+	}
+	if err := p.Repo.UpdateRef(ctx, SeenRef(peer, p.Ref), now, before); err != nil {
+		return before, now, err
+	}
+	return before, now, p.Repo.DeleteRef(ctx, IncomingRef(peer, p.Ref), now)
+}

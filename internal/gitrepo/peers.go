@@ -1,0 +1,31 @@
+package gitrepo
+
+import (
+	"context"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// AddRemote makes a remote, as `git remote add` does. An address may be anything that git
+// fetches from, but for what would run a command. The fault is BadPeer (VM705).
+func (r *Repo) AddRemote(ctx context.Context, name, url string) error {
+	if strings.HasPrefix(url, "-") || strings.HasPrefix(url, "ext::") || strings.HasPrefix(url, "fd::") || strings.ContainsAny(url, "\n\x00") {
+		return fault.New(fault.BadPeer, "%.80q is no address of a peer", url)
+	}
+	_, err := r.git.run(ctx, nil, "remote", "add", "--", name, url)
+	var f *failure
+	if asFailure(err, &f) {
+		return fault.New(fault.BadPeer, "git does not make the remote %.80q", name).Because(f)
+	}
+	return err
+}
+
+// UnsetConfig removes a setting that is there from the repository's own configuration.
+// The fault is ReadOnly (VM507) or GitRefused (VM112).
+func (r *Repo) UnsetConfig(ctx context.Context, name string) error {
+	if _, err := r.git.run(ctx, nil, "config", "--local", "--unset-all", name); err != nil {
+		return r.writeFault(err, "the configuration cannot be written")
+	}
+	return nil
+}
