@@ -51,21 +51,28 @@ type Refused struct {
 	Err error
 }
 
-// Unwelcome lists what a later ledger has that an earlier one has not, and that the
-// earlier one's covenant does not accept of peers (docs/spec/covenant.md,
-// federation.accept): of receipts, those that nobody signed who is known, or too
-// few. Where there is no covenant all are welcome.
+// Unwelcome lists what a later ledger has that an earlier one has not, and that no
+// covenant accepts of peers that is in force in the earlier one or came to be since
+// (docs/spec/covenant.md, "What peers bring"). Where there is no covenant all is welcome.
 func Unwelcome(ctx context.Context, earlier, later *ledger.Ledger, terms *Terms) ([]Refused, error) {
-	chain, err := Chain(ctx, earlier, terms)
-	if err != nil || chain.Latest() == nil || chain.Latest().Covenant.Federation.Accept == "any" {
+	before, err := Chain(ctx, earlier, terms)
+	if err != nil || before.Latest() == nil {
 		return nil, err
 	}
-	trusted := chain.Latest().Covenant.Federation.Accept == "trusted"
 	own := *terms
 	own.Cache = onlyRead{terms.Cache}
 	c, err := conveneHere(ctx, later, &own)
 	if err != nil {
 		return nil, err
+	}
+	accepted := before.Latest().Covenant.Federation.Accept
+	for _, v := range c.chain.Versions {
+		if v.Covenant.Version > before.Latest().Covenant.Version {
+			accepted = laxer(accepted, v.Covenant.Federation.Accept)
+		}
+	}
+	if accepted == acceptAny {
+		return nil, nil
 	}
 	var list []Refused
 	_, err = later.Grown(ctx, earlier, ledger.Visitor{
@@ -74,7 +81,7 @@ func Unwelcome(ctx context.Context, earlier, later *ledger.Ledger, terms *Terms)
 			if err != nil {
 				return err
 			}
-			if why := unwelcome(found, trusted); why != nil {
+			if why := unwelcome(found, accepted == acceptTrusted); why != nil {
 				list = append(list, Refused{e.ID, why})
 			}
 			return nil
@@ -83,6 +90,23 @@ func Unwelcome(ctx context.Context, earlier, later *ledger.Ledger, terms *Terms)
 		Proofs:  true,
 	})
 	return list, err
+}
+
+// What a covenant accepts of peers, the laxest first.
+const (
+	acceptAny     = "any"
+	acceptSigned  = "signed"
+	acceptTrusted = "trusted"
+)
+
+// laxer is which of two words accepts more.
+func laxer(a, b string) string {
+	for _, word := range []string{acceptAny, acceptSigned} {
+		if a == word || b == word {
+			return word
+		}
+	}
+	return acceptTrusted
 }
 
 // unwelcome is why signatures are not enough to be taken from a peer, nil if they are.
