@@ -106,7 +106,19 @@ mkdir forger
 refused env XDG_CONFIG_HOME="$scratch/nobody" git vaultmesh verify forged.vmproof "$bin/git-vaultmesh" --ledger "$ledger"
 cd "$scratch/second"
 
-say "So is a ledger from which a receipt was taken away"
+say "Both clones record apart, meet through the hub, and have the same"
+run git vaultmesh record deploy --component git-vaultmesh --version "$version" --label env=second
+run git vaultmesh sync
+(
+	cd "$scratch/work"
+	run git vaultmesh record deploy --component git-vaultmesh --version "$version" --label env=work
+	run git vaultmesh sync
+)
+run git vaultmesh sync
+for clone in work second; do (cd "$scratch/$clone" && run git vaultmesh status); done
+[ "$(git rev-parse refs/vaultmesh/ledger)" = "$(git -C "$scratch/work" rev-parse refs/vaultmesh/ledger)" ]
+
+say "A ledger from which a receipt was taken away is refused"
 tree=$(git ls-tree refs/vaultmesh/ledger | grep VERSION | git mktree)
 commit=$(echo "nothing happened" | git commit-tree "$tree" -p refs/vaultmesh/ledger)
 run git update-ref refs/vaultmesh/ledger "$commit"

@@ -168,3 +168,12 @@ func (m *merging) trees(ctx context.Context, level int, path string, a, b gitrep
 	}
 	return o.ID, nil
 }
+
+// Parents are those of the head, and the date of the head as merges have it.
+func (l *Ledger) Parents(ctx context.Context) (parents []gitrepo.OID, date int64, err error) {
+	c, err := readCommit(ctx, l.store, l.Head)
+	if err != nil {
+		return nil, 0, err
+	}
+	return c.Parents, commitDate(c.Committer), nil
+}

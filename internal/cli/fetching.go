@@ -56,7 +56,7 @@ func (a *app) refresh(f fetching) error {
 		case how == setup.Cut:
 			a.out.note("whether the ledger of %s grew out of this one cannot be said, because the history is cut: git fetch --unshallow %s", remote, fault.Quote(remote))
 		case how == setup.Diverged:
-			a.out.note("the ledger of %s and this one have diverged; git vaultmesh sync is to merge them, in a later version", remote)
+			a.out.note("the ledger of %s and this one have diverged; git vaultmesh sync merges them", remote)
 		case err != nil:
 			f := fault.From(err)
 			a.out.warn("what git fetched of the ledger of %s is not taken: %s: %s", remote, f.Code, f.Message)

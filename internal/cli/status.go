@@ -7,7 +7,11 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
+	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 )
 
 type statusCmd struct{ fetching }
@@ -23,8 +27,16 @@ func (c *statusCmd) Run(a *app) error {
 		return err
 	}
 	bar := a.progress("counting receipts")
-	n, err := l.Count(a.ctx, bar.addMany)
+	names, n, err := verify.Leaves(a.ctx, l, bar.add)
 	bar.done()
+	if err != nil {
+		return err
+	}
+	root, err := verify.RootOf(names)
+	if err != nil {
+		return err
+	}
+	peers, err := a.standing(l.Head)
 	if err != nil {
 		return err
 	}
@@ -39,18 +51,25 @@ func (c *statusCmd) Run(a *app) error {
 			Ledger       string           `json:"ledger"`
 			Name         string           `json:"name"`
 			LedgerCommit string           `json:"ledger_commit"`
-			Receipts     int              `json:"receipts"`
+			Receipts     int64            `json:"receipts"`
+			Files        int              `json:"files"`
+			Root         string           `json:"root"`    // over the names of all files, as a seal has it
 			Pending      int              `json:"pending"` // time-stamps that are still to be had
+			Peers        []standingPeer   `json:"peers"`   // as they were met or fetched last
 			Checks       []doctor.Finding `json:"checks"`
-		}{l.Ref, genesis.ID.String(), genesis.Receipt.Genesis.Name, string(l.Head), n, len(kept), findings})
+		}{l.Ref, genesis.ID.String(), genesis.Receipt.Genesis.Name, string(l.Head), n, len(names), root.String(), len(kept), peers, findings})
 	}
 	a.field("ledger", genesis.Receipt.Genesis.Name)
 	a.field("id", genesis.ID.String())
 	a.field("ref", l.Ref)
 	a.field("head", string(l.Head))
-	a.field("receipts", strconv.Itoa(n))
+	a.field("receipts", strconv.FormatInt(n, 10))
+	a.field("root", root.String())
 	if len(kept) > 0 {
 		a.field("pending", fmt.Sprintf("%d time-stamps", len(kept)))
+	}
+	for _, p := range peers {
+		a.field("peer", p.Peer+": "+standingWords[p.State])
 	}
 	for _, f := range findings {
 		if f.Status != doctor.OK {
@@ -58,6 +77,53 @@ func (c *statusCmd) Run(a *app) error {
 		}
 	}
 	return nil
+}
+
+// standingPeer is how a peer stood when it was met or fetched from last.
+type standingPeer struct {
+	Peer  string           `json:"peer"`
+	State federation.State `json:"state"`
+	Head  string           `json:"head"`
+}
+
+var standingWords = map[federation.State]string{
+	federation.Same: "up to date", federation.Ahead: "has more; git vaultmesh sync takes it", federation.Behind: "lacks something; git vaultmesh sync pushes it",
+	federation.Diverged: "has diverged; git vaultmesh sync merges it", federation.Empty: "not met yet; git vaultmesh sync meets it",
+}
+
+// standing says how the peers stand to a head, by what is known here of them: what
+// git fetched, or what was seen when they were met.
+func (a *app) standing(head gitrepo.OID) ([]standingPeer, error) {
+	list := []standingPeer{}
+	names := a.config.Peers
+	if r := a.config.PushRemote(); len(names) == 0 && r != "" {
+		names = []string{r}
+	}
+	for _, name := range names {
+		tracking, seen := setup.TrackingRef(name, a.config.Ref), federation.SeenRef(name, a.config.Ref)
+		refs, err := a.repo.Exact(a.ctx, tracking, seen)
+		if err != nil {
+			return nil, err
+		}
+		there := refs[seen]
+		if fetched := refs[tracking]; fetched != "" && fetched != there {
+			newer := there == ""
+			if !newer {
+				if newer, err = a.repo.IsAncestor(a.ctx, there, fetched); err != nil {
+					return nil, err
+				}
+			}
+			if newer {
+				there = fetched
+			}
+		}
+		state, err := federation.Standing(a.ctx, a.repo, head, there)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, standingPeer{name, state, string(there)})
+	}
+	return list, nil
 }
 
 // examine runs the doctor's checks on the open repository.

@@ -6,7 +6,7 @@ import (
 
 // version is what a build from a source tree calls itself; a build by
 // go install at a tag has the tag.
-const version = "0.1.0"
+const version = "0.2.0-dev"
 
 type versionCmd struct{}
 

@@ -140,6 +140,26 @@ func (p Place) concluded(a Arrival, err error) (Arrival, error) {
 // byHand is what the refs are called of what is no peer's.
 const byHand = "by-hand"
 
+// Standing says how a head that a peer is known to have stands to the one here; nobody
+// is asked.
+func Standing(ctx context.Context, repo *gitrepo.Repo, here, there gitrepo.OID) (State, error) {
+	if here == there {
+		return Same, nil
+	}
+	if there == "" {
+		return Empty, nil
+	}
+	behind, err := repo.IsAncestor(ctx, there, here)
+	if err != nil || behind {
+		return Behind, err
+	}
+	ahead, err := repo.IsAncestor(ctx, here, there)
+	if err != nil || ahead {
+		return Ahead, err
+	}
+	return Diverged, nil
+}
+
 // Consider judges a commit that is here, as Ask does with what a peer has.
 func (p Place) Consider(ctx context.Context, id gitrepo.OID) (Arrival, error) {
 	ours, err := p.open(ctx)
@@ -200,19 +220,11 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 	if err := p.sameLedger(ctx, ours, theirs, a.Peer); err != nil {
 		return a, err
 	}
-	behind, err := p.Repo.IsAncestor(ctx, a.Head, ours.Head)
-	if err != nil || behind {
-		a.State = Behind
+	if a.State, err = Standing(ctx, p.Repo, ours.Head, a.Head); err != nil || a.State == Behind {
 		return a, err
 	}
-	ahead, err := p.Repo.IsAncestor(ctx, ours.Head, a.Head)
-	if err != nil {
-		return a, err
-	}
-	a.State = Ahead
 	later := theirs
-	if !ahead {
-		a.State = Diverged
+	if a.State == Diverged {
 		if later, err = p.merge(ctx, ours, theirs); err != nil {
 			return a, err
 		}
