@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"tsa":         cmdTSA,
 			"token":       cmdToken,
 			"repack":      cmdRepack,
+			"serve":       cmdServe,
 		},
 	})
 }
@@ -134,7 +135,7 @@ var tools = flag.String("tools", "", "with required, a script whose tool is miss
 // long asks for the forms of scripts that take minutes.
 var long = flag.Bool("long", false, "run scripts in their long forms too")
 
-// condition answers [root], [tmpfs], [long], [tool:gpg] and [git>=2.45].
+// condition answers [root], [tmpfs], [long], [tool:gpg], [git:daemon] and [git>=2.45].
 func condition(cond string) (bool, error) {
 	switch cond {
 	case "root":
@@ -146,6 +147,16 @@ func condition(cond string) (bool, error) {
 	}
 	if tool, ok := strings.CutPrefix(cond, "tool:"); ok {
 		_, err := exec.LookPath(tool)
+		if err != nil && *tools == "required" {
+			return false, err
+		}
+		return err == nil, nil
+	}
+	if part, ok := strings.CutPrefix(cond, "git:"); ok {
+		where, err := exec.Command("git", "--exec-path").Output()
+		if err == nil {
+			_, err = os.Stat(filepath.Join(strings.TrimSpace(string(where)), "git-"+part))
+		}
 		if err != nil && *tools == "required" {
 			return false, err
 		}
