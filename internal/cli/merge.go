@@ -10,6 +10,7 @@ import (
 
 type mergeCmd struct {
 	What string `arg:"" name:"ref-or-file" help:"a ref or a commit of a ledger, or a bundle of git's"`
+	cosigning
 	anchoring
 }
 
@@ -30,14 +31,12 @@ func (c *mergeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	head, err := place.Take(a.ctx, []federation.Arrival{arrival})
-	if err != nil {
+	if err := c.take(a, place, c.cosigning, []federation.Arrival{arrival}); err != nil {
 		return err
 	}
-	if arrival.New > 0 {
-		if err := c.taken(a, place.Terms, []federation.Arrival{arrival}); err != nil {
-			return err
-		}
+	head, err := a.latest()
+	if err != nil {
+		return err
 	}
 	p := metPeer{Peer: c.What, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
 	if a.out.structured() {

@@ -8,13 +8,13 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
-	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 )
 
 type syncCmd struct {
 	Peers  []string `arg:"" optional:"" name:"remote" help:"the remotes to meet; all peers unless one is named"`
 	NoPush bool     `help:"take what they have, and push nothing"`
+	cosigning
 	anchoring
 }
 
@@ -97,11 +97,10 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 		}
 		arrivals = append(arrivals, arrival)
 	}
-	head, err := c.take(a, place, arrivals)
-	if err != nil {
+	if err := c.take(a, place, c.cosigning, arrivals); err != nil {
 		return nil, err
 	}
-	m := &meeting{LedgerCommit: string(head), Peers: []metPeer{}}
+	m := &meeting{Peers: []metPeer{}}
 	for _, arrival := range arrivals {
 		p := metPeer{Peer: arrival.Peer, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
 		err := arrival.Err
@@ -121,22 +120,20 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	return m, err
 }
 
-// take merges what is welcome, and sees to what depends on the ledger.
-func (c *syncCmd) take(a *app, place federation.Place, arrivals []federation.Arrival) (gitrepo.OID, error) {
+// take merges what is welcome, has merges co-signed where that is wanted, and sees to
+// what depends on the ledger: the notes, and the covenant that is remembered.
+func (f anchoring) take(a *app, place federation.Place, cosign cosigning, arrivals []federation.Arrival) error {
 	before, err := a.latest()
 	if err != nil {
-		return "", err
+		return err
 	}
-	head, err := place.Take(a.ctx, arrivals)
+	head, merges, err := place.Take(a.ctx, arrivals)
 	if err != nil || head == before {
-		return head, err
+		return err
 	}
-	return head, c.taken(a, place.Terms, arrivals)
-}
-
-// taken sees to what depends on the ledger after it grew: the notes, and the
-// covenant that is remembered.
-func (f anchoring) taken(a *app, terms *verify.Terms, arrivals []federation.Arrival) error {
+	if err := cosign.all(a, merges); err != nil {
+		return err
+	}
 	came := 0
 	for _, arrival := range arrivals {
 		came += arrival.New
@@ -148,9 +145,9 @@ func (f anchoring) taken(a *app, terms *verify.Terms, arrivals []federation.Arri
 	if err != nil {
 		return err
 	}
-	chain, err := verify.Chain(a.ctx, l, terms)
+	chain, err := verify.Chain(a.ctx, l, place.Terms)
 	if err == nil {
-		a.accept(l, terms, chain)
+		a.accept(l, place.Terms, chain)
 	}
 	return err
 }

@@ -28,6 +28,7 @@ type Config struct {
 	PushTo  string     // remote.pushDefault
 	Peers   []string   // the remotes with remote.NAME.vaultmesh, sorted
 	Sync    bool       // vaultmesh.autopush: sync after recording
+	Cosign  bool       // vaultmesh.cosign: sign the receipts of merges that sync makes
 	Partial bool       // the clone lacks objects that its remote has
 	Unknown []string   // names below vaultmesh. that nothing reads
 	Signing Signing
@@ -59,7 +60,7 @@ type Signing struct {
 }
 
 // The names below vaultmesh. that this version reads.
-var known = []string{"vaultmesh.autopush", "vaultmesh.keyfile", "vaultmesh.ledger", "vaultmesh.ref", "vaultmesh.sign"}
+var known = []string{"vaultmesh.autopush", "vaultmesh.cosign", "vaultmesh.keyfile", "vaultmesh.ledger", "vaultmesh.ref", "vaultmesh.sign"}
 
 // Load reads the settings out of git's configuration. A value of the wrong
 // form is a fault BadConfig (VM104).
@@ -113,9 +114,11 @@ func Load(c gitrepo.Config) (Config, error) {
 	if cfg.Peers, err = peers(c, cfg.Remotes); err != nil {
 		return cfg, err
 	}
-	if on, ok := c.Value("vaultmesh.autopush"); ok {
-		if cfg.Sync, err = boolean("vaultmesh.autopush", on); err != nil {
-			return cfg, err
+	for name, to := range map[string]*bool{"vaultmesh.autopush": &cfg.Sync, "vaultmesh.cosign": &cfg.Cosign} {
+		if on, ok := c.Value(name); ok {
+			if *to, err = boolean(name, on); err != nil {
+				return cfg, err
+			}
 		}
 	}
 	_, cfg.Partial = c.Value("extensions.partialclone")

@@ -293,25 +293,25 @@ func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer str
 const maxTries = 8
 
 // Take merges the heads of arrivals that are not held back into the ledger, in the
-// order of their ids, and returns its new head. The faults are those of
-// [gitrepo.Repo.UpdateRef].
-func (p Place) Take(ctx context.Context, arrivals []Arrival) (gitrepo.OID, error) {
+// order of their ids, and returns its new head and the merges that were made. The
+// faults are those of [gitrepo.Repo.UpdateRef].
+func (p Place) Take(ctx context.Context, arrivals []Arrival) (head gitrepo.OID, merges []gitrepo.OID, err error) {
 	for tries := 0; ; tries++ {
-		head, err := p.takeOnce(ctx, arrivals)
+		head, merges, err = p.takeOnce(ctx, arrivals)
 		if (fault.Has(err, fault.LostRace) || fault.Has(err, fault.RefLocked)) && tries < maxTries {
 			if err := pause(ctx, tries); err != nil {
-				return "", err
+				return "", nil, err
 			}
 			continue
 		}
-		return head, err
+		return head, merges, err
 	}
 }
 
-func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (gitrepo.OID, error) {
+func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.OID, merges []gitrepo.OID, err error) {
 	ours, err := p.open(ctx)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	heads := []gitrepo.OID{ours.Head}
 	for _, a := range arrivals {
@@ -319,28 +319,26 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (gitrepo.OID, e
 			heads = append(heads, a.Head)
 		}
 	}
-	joined, err := p.join(ctx, ours, heads)
-	if err != nil {
-		return "", err
+	head, merges, err = p.join(ctx, ours, heads)
+	if err == nil && head != ours.Head {
+		err = p.Repo.UpdateRef(ctx, p.Ref, head, ours.Head)
 	}
-	if joined != ours.Head {
-		if err := p.Repo.UpdateRef(ctx, p.Ref, joined, ours.Head); err != nil {
-			return "", err
-		}
+	if err != nil {
+		return "", nil, err
 	}
 	for _, a := range arrivals {
 		if (a.State == Ahead || a.State == Diverged || a.State == Behind) && a.Peer != byHand {
 			if err := p.saw(ctx, a.Peer, a.Head); err != nil {
-				return "", err
+				return "", nil, err
 			}
 		}
 	}
-	return joined, nil
+	return head, merges, nil
 }
 
 // join merges heads pairwise in the order of their ids, those left out to which
-// another one leads.
-func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID) (gitrepo.OID, error) {
+// another one leads. It returns the last merge, and all of them.
+func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID) (head gitrepo.OID, merges []gitrepo.OID, err error) {
 	slices.Sort(heads)
 	heads = slices.Compact(heads)
 	var tips []gitrepo.OID
@@ -350,9 +348,8 @@ func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OI
 			if other == h || leads {
 				continue
 			}
-			var err error
 			if leads, err = p.Repo.IsAncestor(ctx, h, other); err != nil {
-				return "", err
+				return "", nil, err
 			}
 		}
 		if !leads {
@@ -368,11 +365,14 @@ func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OI
 		if err == nil {
 			joined, err = p.merge(ctx, joined, next)
 		}
+		if err == nil {
+			merges = append(merges, joined.Head)
+		}
 	}
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return joined.Head, nil
+	return joined.Head, merges, nil
 }
 
 // saw remembers what a peer showed, and drops what was fetched of it.
@@ -420,7 +420,7 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return false, err // nobody was quicker: the peer does not want it
 		}
 		if a = again; a.State == Ahead || a.State == Diverged {
-			if _, err := p.Take(ctx, []Arrival{a}); err != nil {
+			if _, _, err := p.Take(ctx, []Arrival{a}); err != nil {
 				return false, err
 			}
 		}

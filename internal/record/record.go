@@ -83,6 +83,20 @@ func Own(ctx context.Context, p Place, r *receipt.Receipt) (*Outcome, error) {
 		return nil, err
 	}
 	r.RecordedAt, r.Recorder = receipt.TimeOf(p.Now), receipt.Person{Name: author.Name, Email: author.Email}
+	return own(ctx, p, r, author)
+}
+
+// Cosign records the receipt that is derived from a merge, as it is, and signs it.
+// Where it is in the ledger already, the signature is put beside it.
+func Cosign(ctx context.Context, p Place, derived *receipt.Receipt) (*Outcome, error) {
+	author, err := p.Repo.Author(ctx, p.Now)
+	if err != nil {
+		return nil, err
+	}
+	return own(ctx, p, derived, author)
+}
+
+func own(ctx context.Context, p Place, r *receipt.Receipt, author gitrepo.Identity) (*Outcome, error) {
 	d := &draft{receipt: r, author: author}
 	committer := func() (gitrepo.Identity, error) { return p.Repo.Committer(ctx, p.Now) }
 	return d.publish(ctx, p, committer, func(l *ledger.Ledger) (*Outcome, error) {

@@ -98,6 +98,16 @@ func wrongPassphrase(path string) error {
 	return fault.New(fault.WrongPassphrase, "the passphrase of %s is another", path)
 }
 
+// InProcess tells whether a signer has its key in this process: nobody else is
+// asked, and nobody for a passphrase but by [Settings.Passphrase].
+func InProcess(s Signer) bool {
+	switch s.(type) {
+	case *sshFile, *openpgpFile:
+		return true
+	}
+	return false
+}
+
 // openpgpFile signs in process with an OpenPGP secret key.
 type openpgpFile struct {
 	entity *openpgp.Entity
