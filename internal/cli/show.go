@@ -12,6 +12,7 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
@@ -35,6 +36,9 @@ func (c *showCmd) Run(a *app) error {
 		return err
 	}
 	o, err := a.resolve(l, c.What, false, a.quickly(l))
+	if fault.Has(err, fault.NoReceipt) {
+		return c.derived(a, l, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -75,6 +79,40 @@ func (c *showCmd) Run(a *app) error {
 			return fault.New(fault.Invalid, "what is there does not hold")
 		}
 	}
+	return nil
+}
+
+// derived shows the receipt that comes with a merge of the ledger, though it lies
+// nowhere. Of any other commit, what was looked for is not there.
+func (c *showCmd) derived(a *app, l *ledger.Ledger, notThere error) error {
+	id, commit, err := a.repo.ResolveCommit(a.ctx, c.What)
+	if err != nil || len(commit.Parents) != 2 {
+		return notThere
+	}
+	at, err := l.At(a.ctx, id)
+	if err != nil {
+		return notThere
+	}
+	bar := a.progress("reading the merge")
+	r, err := federation.Derived(a.ctx, a.repo, at, bar.add)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return notThere
+	}
+	raw, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	e := &ledger.Entry{ID: receipt.Sum(raw), Raw: raw, Receipt: r}
+	s := shown{ID: e.ID.String(), Receipt: raw, Proofs: []shownProof{}, LedgerCommit: string(id), Problems: []judgedProblem{}}
+	if a.out.structured() {
+		return a.out.emit(s)
+	}
+	a.printEntry(e, s)
+	a.out.note("it is derived from the merge %s, and in the ledger when somebody co-signs it: git vaultmesh sync --cosign", id.Short())
 	return nil
 }
 
