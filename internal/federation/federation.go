@@ -270,16 +270,12 @@ func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer str
 	if err != nil {
 		return 0, err
 	}
-	report, err := verify.Growth(ctx, p.Repo, ours, later, commits, p.Progress)
+	report, unwelcome, err := verify.Welcome(ctx, p.Repo, ours, later, commits, p.Terms, p.Progress)
 	if err != nil {
 		return 0, err
 	}
 	if report.Verdict == verify.Invalid {
 		return 0, fault.New(fault.Invalid, "what %s brings does not hold", peer).Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
-	}
-	unwelcome, err := verify.Unwelcome(ctx, ours, later, p.Terms)
-	if err != nil {
-		return 0, err
 	}
 	if len(unwelcome) > 0 {
 		first := unwelcome[0]
