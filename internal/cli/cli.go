@@ -88,6 +88,7 @@ type vaultmeshGrammar struct {
 	Sync      syncCmd      `cmd:"" help:"take what peers have, merge it, and push"`
 	Peer      peerCmd      `cmd:"" help:"say which remotes are met"`
 	Merge     mergeCmd     `cmd:"" help:"merge a ledger that is here, or that a bundle carries"`
+	Hook      hookCmd      `cmd:"" help:"judge pushes before they are taken"`
 	Notes     notesCmd     `cmd:"" help:"make git's notes from the ledger"`
 	Status    statusCmd    `cmd:"" help:"say what ledger this clone has"`
 	Doctor    doctorCmd    `cmd:"" help:"look for what is in the way"`

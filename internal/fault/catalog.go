@@ -96,6 +96,7 @@ const (
 	BadAnchor        Code = "VM609" // a file of known ledgers that cannot be read
 	NoChange         Code = "VM610" // a covenant that says what the one in force says
 	EditFailed       Code = "VM611" // the editor ended badly
+	PushRefused      Code = "VM612" // a push that would take something away
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -235,6 +236,7 @@ var catalog = map[Code]Entry{
 	BadAnchor:        {ExitUsage, "anchor cannot be read", "a line is a ledger's id, and if need be the version and id of its covenant and a name"},
 	NoChange:         {ExitUsage, "nothing to propose", "change the document first:\ngit vaultmesh covenant edit"},
 	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
+	PushRefused:      {ExitRefused, "push refused", "take what is there first, and push what comes of it:\ngit vaultmesh sync"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},

@@ -1,0 +1,106 @@
+package federation
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+)
+
+// Push is a ref that somebody wants to move, as git tells a pre-receive hook.
+type Push struct {
+	Old, New gitrepo.OID // "" for a ref that is not there, or is to be no more
+	Ref      string
+}
+
+// ReadPushes reads what git tells a hook: lines of old, new and ref (githooks,
+// "pre-receive"). The fault is BadOperand (VM113).
+func ReadPushes(in io.Reader, algorithm string) ([]Push, error) {
+	var list []Push
+	zero := gitrepo.ZeroOID(algorithm)
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		old, rest, _ := strings.Cut(lines.Text(), " ")
+		new, ref, ok := strings.Cut(rest, " ")
+		if !ok || len(old) != len(zero) || len(new) != len(zero) {
+			return nil, fault.New(fault.BadOperand, "%.80q is no line of git's for this hook", lines.Text()).With("command", "hook")
+		}
+		p := Push{gitrepo.OID(old), gitrepo.OID(new), ref}
+		for _, id := range []*gitrepo.OID{&p.Old, &p.New} {
+			if *id == zero {
+				*id = ""
+			}
+		}
+		list = append(list, p)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fault.New(fault.ReadFailed, "what git says cannot be read").Because(err)
+	}
+	return list, nil
+}
+
+// Receive judges what somebody pushes to the ledger of this repository, by the
+// covenant that is in force before it comes. Other refs are nothing to it. The faults are
+// PushRefused (VM612) for a ledger that would lose something, Invalid (VM512),
+// NotAccepted (VM704), and OtherLedger (VM516).
+func (p Place) Receive(ctx context.Context, pushes []Push, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
+	for _, push := range pushes {
+		if push.Ref != p.Ref {
+			continue
+		}
+		if err := p.receive(ctx, push, terms); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p Place) receive(ctx context.Context, push Push, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
+	if push.New == "" {
+		return refused("%s must not be deleted: it is the memory of this repository", push.Ref)
+	}
+	later, err := ledger.OpenCommit(ctx, p.Repo, push.Ref, push.New)
+	if err != nil {
+		return err
+	}
+	later.Pin(p.Ledger)
+	if push.Old == "" {
+		return p.begin(ctx, later)
+	}
+	kept, err := p.Repo.IsAncestor(ctx, push.Old, push.New)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		return refused("%s does not lead to %s, which is here: nothing may be taken back", push.New.Short(), push.Old.Short())
+	}
+	earlier, err := ledger.OpenCommit(ctx, p.Repo, push.Ref, push.Old)
+	if err != nil {
+		return err
+	}
+	earlier.Pin(p.Ledger)
+	if p.Terms, err = terms(earlier); err != nil {
+		return err
+	}
+	if err := p.sameLedger(ctx, earlier, later, "who pushes"); err != nil {
+		return err
+	}
+	_, err = p.welcome(ctx, earlier, later, "who pushes")
+	return err
+}
+
+// begin judges the first ledger that comes to a repository: the whole of it.
+func (p Place) begin(ctx context.Context, l *ledger.Ledger) error {
+	report, err := verify.Ledger(ctx, p.Repo, l, nil, p.Progress)
+	if err != nil || report.Verdict == verify.Valid {
+		return err
+	}
+	return fault.New(fault.Invalid, "the ledger does not hold").Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
+}
+
+func refused(format string, args ...any) error { return fault.New(fault.PushRefused, format, args...) }
