@@ -5,6 +5,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 )
@@ -13,7 +14,8 @@ type initCmd struct {
 	Name     string `placeholder:"NAME" help:"name of a new ledger; the repository's own name unless given"`
 	Remote   string `placeholder:"REMOTE" help:"take the ledger of this remote"`
 	Offline  bool   `help:"ask no remote whether it has a ledger"`
-	NoConfig bool   `help:"leave git's configuration as it is"`
+	Branch   bool   `xor:"place" help:"keep the ledger on the branch vaultmesh/ledger, for hosts that protect nothing else"`
+	NoConfig bool   `xor:"place" help:"leave git's configuration as it is"`
 	NoKey    bool   `help:"begin a ledger that trusts no key, until a person adopts a covenant"`
 	signing
 }
@@ -22,6 +24,14 @@ type initCmd struct {
 func (c *initCmd) Run(a *app) error {
 	if err := a.open(false); err != nil {
 		return err
+	}
+	settings := []setup.Setting{}
+	if c.Branch && a.config.Ref != setup.BranchRef {
+		if a.refs[a.config.Ref] != "" {
+			return fault.New(fault.BadOperand, "the ledger is at %s already, and --branch is for a repository without one", a.config.Ref).With("command", "init")
+		}
+		settings = append(settings, setup.Setting{Name: "vaultmesh.ref", Value: setup.BranchRef})
+		a.config.Ref = setup.BranchRef
 	}
 	authorities, err := a.authorities(nil)
 	if err != nil {
@@ -43,7 +53,6 @@ func (c *initCmd) Run(a *app) error {
 			return err
 		}
 	}
-	settings := []setup.Setting{}
 	if !c.NoConfig {
 		settings = append(settings, setup.Settings(a.gitConfig, a.config, out.Ledger)...)
 		if err := setup.Configure(a.ctx, a.repo, settings); err != nil {

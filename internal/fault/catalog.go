@@ -85,6 +85,7 @@ const (
 	IndexDamaged     Code = "VM519" // the index cannot be read
 	NoEvidence       Code = "VM520" // no such evidence is kept
 	SealBroken       Code = "VM521" // a seal over something else than the ledger had
+	Elsewhere        Code = "VM522" // a ledger in another place than where it is looked for
 	HookRefused      Code = "VM601" // a hook of the repository refused
 	CovenantText     Code = "VM602" // a covenant as people write it, that cannot be read
 	NotEnough        Code = "VM603" // fewer principals have signed than must
@@ -237,6 +238,7 @@ var catalog = map[Code]Entry{
 	NoChange:         {ExitUsage, "nothing to propose", "change the document first:\ngit vaultmesh covenant edit"},
 	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
 	PushRefused:      {ExitRefused, "push refused", "take what is there first, and push what comes of it:\ngit vaultmesh sync"},
+	Elsewhere:        {ExitUsage, "the ledger is on a branch", "take it where it is:\ngit vaultmesh init --branch"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},

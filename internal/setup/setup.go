@@ -57,6 +57,9 @@ type Outcome struct {
 	Remark   string // what the user should know of it, "" when nothing
 }
 
+// BranchRef is where a ledger lies on a branch, for hosts that protect nothing else.
+const BranchRef = "refs/heads/vaultmesh/ledger"
+
 // TrackingRef is where git fetches a remote's ref for the ledger to.
 func TrackingRef(remote, ref string) string {
 	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
@@ -66,7 +69,7 @@ func TrackingRef(remote, ref string) string {
 }
 
 // Ledger makes sure that there is a ledger. The faults are BadOperand (VM113)
-// for a remote that is none or a name that cannot be one, RemoteFailed (VM701) when a remote that might have one cannot be asked, OtherLedger
+// for a remote that is none or a name that cannot be one, Elsewhere (VM522) when a remote has its ledger on a branch, RemoteFailed (VM701) when a remote that might have one cannot be asked, OtherLedger
 // (VM516) when several have one and none is the default, Invalid (VM512) when
 // a remote's ledger does not hold, and those of [ledger.Update].
 func Ledger(ctx context.Context, q Request) (*Outcome, error) {
@@ -128,11 +131,14 @@ func (q Request) findRemote(ctx context.Context) (string, error) {
 	}
 	have := map[string]gitrepo.OID{}
 	for _, r := range q.candidates() {
-		refs, err := q.Repo.LsRemote(ctx, q.Messages, r, q.Config.Ref)
+		refs, err := q.Repo.LsRemote(ctx, q.Messages, r, q.Config.Ref, BranchRef)
 		if err != nil {
 			return "", err
 		}
 		head := refs[q.Config.Ref]
+		if head == "" && refs[BranchRef] != "" {
+			return "", fault.New(fault.Elsewhere, "%s has no %s, and a ledger on the branch %s", r, q.Config.Ref, strings.TrimPrefix(BranchRef, "refs/heads/"))
+		}
 		if head != "" && r == q.Config.DefaultRemote() {
 			return r, nil
 		}
