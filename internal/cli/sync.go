@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -270,18 +271,28 @@ func (c *peerAddCmd) Run(a *app) error {
 		}
 	}
 	if a.out.structured() {
-		return a.out.emit(listedPeer{c.Name, cmp.Or(c.URL, first(a.gitConfig.Values("remote."+c.Name+".url")))})
+		return a.out.emit(listedPeer{c.Name, withoutSecret(cmp.Or(c.URL, a.listed(c.Name).URL))})
 	}
 	a.out.line("%s is a peer", c.Name)
 	a.out.line("  git config %s true", config.PeerMark(c.Name))
 	return nil
 }
 
-func first(list []string) string {
-	if len(list) == 0 {
-		return ""
+// listed is a remote as it is shown.
+func (a *app) listed(remote string) listedPeer {
+	p := listedPeer{Peer: remote}
+	if urls := a.gitConfig.Values("remote." + remote + ".url"); len(urls) > 0 {
+		p.URL = withoutSecret(urls[0])
 	}
-	return list[0]
+	return p
+}
+
+// withoutSecret is an address without the password in it.
+func withoutSecret(address string) string {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return address
 }
 
 type peerListCmd struct{}
@@ -299,7 +310,7 @@ func (c *peerListCmd) Run(a *app) error {
 	}
 	list := []listedPeer{}
 	for _, p := range a.config.Peers {
-		list = append(list, listedPeer{p, first(a.gitConfig.Values("remote." + p + ".url"))})
+		list = append(list, a.listed(p))
 	}
 	if a.out.structured() {
 		return a.out.emit(list)
@@ -434,7 +445,7 @@ func (c *peerRemoveCmd) Run(a *app) error {
 		return err
 	}
 	if a.out.structured() {
-		return a.out.emit(listedPeer{c.Peer, first(a.gitConfig.Values("remote." + c.Peer + ".url"))})
+		return a.out.emit(a.listed(c.Peer))
 	}
 	a.out.line("%s is no peer any more; the remote stays", c.Peer)
 	return nil

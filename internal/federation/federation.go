@@ -7,6 +7,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -89,7 +90,14 @@ func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
 		a.State = Empty
 		return a, nil
 	}
-	if err == nil && a.Head != ours.Head {
+	seen := gitrepo.OID("")
+	if err == nil {
+		if seen, err = p.Repo.Ref(ctx, SeenRef(peer, p.Ref)); err != nil {
+			return a, err
+		}
+	}
+	known := a.Head == ours.Head || a.Head == seen
+	if err == nil && !known {
 		err = p.Repo.Fetch(ctx, p.Messages, peer, p.Ref, IncomingRef(peer, p.Ref))
 	}
 	switch {
@@ -105,9 +113,14 @@ func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
 		a.State = Same
 		return a, p.saw(ctx, peer, a.Head)
 	}
-	// The ref may have moved since it was asked for.
-	if a.Head, err = p.Repo.Ref(ctx, IncomingRef(peer, p.Ref)); err != nil {
-		return a, err
+	if !known {
+		// The ref may have moved since it was asked for; or another sync of this clone
+		// has taken what was fetched, and dropped it.
+		fetched, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
+		if err != nil {
+			return a, err
+		}
+		a.Head = cmp.Or(fetched, a.Head)
 	}
 	return p.consider(ctx, ours, a)
 }

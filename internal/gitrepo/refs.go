@@ -414,6 +414,25 @@ func (r *Repo) lockOf(name string) string {
 // comes in, and touches nothing else. The fault is RemoteFailed (VM701), or
 // Invalid (VM512) for objects that git refuses.
 func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to string) error {
+	var err error
+	for range maxFetches {
+		if err = r.fetchOnce(ctx, messages, remote, from, to); !lostLock(err) {
+			break
+		}
+	}
+	return err
+}
+
+// maxFetches is how often is fetched where another process fetches into the same ref
+// at the same time.
+const maxFetches = 5
+
+func lostLock(err error) bool {
+	var f *failure
+	return asFailure(err, &f) && f.says("cannot lock ref", "unable to update local ref")
+}
+
+func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, to string) error {
 	_, err := r.git.talk(ctx, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
 		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
 	if err != nil {
