@@ -18,13 +18,14 @@ import (
 )
 
 type verifyCmd struct {
-	What string `arg:"" optional:"" help:"a file, a receipt's id, a revision, or a proof (.vmproof)"`
-	With string `arg:"" optional:"" name:"artifact" help:"with a proof: the file that it must be about"`
-	All  bool   `xor:"what" help:"the whole ledger, with its history"`
-	File string `xor:"what" placeholder:"FILE" help:"an artifact"`
-	ID   string `xor:"what" name:"id" placeholder:"ID" help:"a receipt, by its id or the beginning of it"`
-	Rev  string `xor:"what" placeholder:"REV" help:"the receipts about a commit"`
-	Head string `placeholder:"REV" help:"with --all: the ledger as it stands at this commit, whatever the ref names"`
+	What    string `arg:"" optional:"" help:"a file, a receipt's id, a revision, or a proof (.vmproof)"`
+	With    string `arg:"" optional:"" name:"artifact" help:"with a proof: the file that it must be about"`
+	All     bool   `xor:"what" help:"the whole ledger, with its history"`
+	File    string `xor:"what" placeholder:"FILE" help:"an artifact"`
+	ID      string `xor:"what" name:"id" placeholder:"ID" help:"a receipt, by its id or the beginning of it"`
+	Rev     string `xor:"what" placeholder:"REV" help:"the receipts about a commit"`
+	Against string `xor:"what" placeholder:"REMOTE" help:"what the ledger of a remote claims, held against this one's claims"`
+	Head    string `placeholder:"REV" help:"with --all: the ledger as it stands at this commit, whatever the ref names"`
 
 	FullChain bool `help:"the history from genesis, the seal and the required time-stamps too"`
 	Explain   bool `help:"for each step, the command of a plain tool that does the same"`
@@ -38,7 +39,7 @@ type verifyCmd struct {
 
 // Run judges what was named, prints the steps, and fails unless all hold.
 func (c *verifyCmd) Run(a *app) error {
-	if (c.What != "") == (c.All || c.File != "" || c.ID != "" || c.Rev != "") {
+	if (c.What != "") == (c.All || c.File != "" || c.ID != "" || c.Rev != "" || c.Against != "") {
 		return fault.New(fault.Usage, "name one thing to verify, or --all").With("command", "verify")
 	}
 	if c.Head != "" && !c.All {
@@ -55,6 +56,9 @@ func (c *verifyCmd) Run(a *app) error {
 	}
 	if c.Strict && !c.All {
 		return fault.New(fault.Usage, "--strict is for --all: a single receipt must always be trusted").With("command", "verify")
+	}
+	if c.Against != "" {
+		return c.against(a)
 	}
 	if c.All {
 		return c.all(a)

@@ -97,6 +97,7 @@ const (
 	BadAnchor        Code = "VM609" // a file of known ledgers that cannot be read
 	NoChange         Code = "VM610" // a covenant that says what the one in force says
 	EditFailed       Code = "VM611" // the editor ended badly
+	ClaimsDiffer     Code = "VM523" // two ledgers say different things of one version
 	PushRefused      Code = "VM612" // a push that would take something away
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
@@ -238,6 +239,7 @@ var catalog = map[Code]Entry{
 	NoChange:         {ExitUsage, "nothing to propose", "change the document first:\ngit vaultmesh covenant edit"},
 	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
 	PushRefused:      {ExitRefused, "push refused", "take what is there first, and push what comes of it:\ngit vaultmesh sync"},
+	ClaimsDiffer:     {ExitInvalid, "claims differ", "ask both sides which artifact it was; each receipt says who recorded it:\ngit remembrancer query component:NAME"},
 	Elsewhere:        {ExitUsage, "the ledger is on a branch", "take it where it is:\ngit vaultmesh init --branch"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
