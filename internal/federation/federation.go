@@ -238,6 +238,13 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 	}
 	later := theirs
 	if a.State == Diverged {
+		cut, err := p.Repo.Cut(ctx, ours.Head, a.Head)
+		if err != nil {
+			return a, err
+		}
+		if cut { // perhaps one leads to the other, and then there is no merge
+			return a, fault.New(fault.Incomplete, "how %s stands to this ledger cannot be said, because the history is cut", a.Peer).With("how", "fetch the history that this clone was cut from:\ngit fetch --unshallow")
+		}
 		if later, err = p.merge(ctx, ours, theirs); err != nil {
 			return a, err
 		}

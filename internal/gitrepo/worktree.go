@@ -103,6 +103,33 @@ func (r *Repo) Between(ctx context.Context, earlier, later OID) ([]OID, error) {
 	return list, r.historyFault(err)
 }
 
+// Cut tells whether the history behind commits is cut, as in a shallow clone: a commit
+// where it ends names parents.
+func (r *Repo) Cut(ctx context.Context, heads ...OID) (bool, error) {
+	if !r.Shallow {
+		return false, nil
+	}
+	args := []string{"rev-list", "--max-parents=0"}
+	for _, h := range heads {
+		args = append(args, string(h))
+	}
+	out, err := r.git.run(ctx, nil, append(args, "--")...)
+	if err != nil {
+		return false, r.historyFault(err)
+	}
+	for id := range strings.FieldsSeq(string(out)) {
+		o, err := r.Read(ctx, OID(id), MaxCommit)
+		if err != nil {
+			return false, err
+		}
+		c, err := ParseCommit(r.algorithm, o.Data)
+		if err != nil || len(c.Parents) > 0 {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 func (r *Repo) historyFault(err error) error {
 	var f *failure
 	if asFailure(err, &f) {
