@@ -88,12 +88,9 @@ func (f passphrasing) passphrase(a *app, prompt string) ([]byte, error) {
 	if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
 		defer tty.Close()
 		a.out.prompt(tty, prompt)
-		b, err := term.ReadPassword(int(tty.Fd()))
+		b, err := a.typed(int(tty.Fd()))
 		a.out.prompt(tty, "\n")
-		if err != nil {
-			return nil, fault.New(fault.WrongPassphrase, "no passphrase could be read").Because(err)
-		}
-		return b, nil
+		return b, err
 	}
 	for _, name := range []string{"GIT_ASKPASS", "SSH_ASKPASS"} {
 		if program := a.env.lookup(name); program != "" {
@@ -101,6 +98,32 @@ func (f passphrasing) passphrase(a *app, prompt string) ([]byte, error) {
 		}
 	}
 	return nil, fault.New(fault.WrongPassphrase, "the key has a passphrase, and there is no terminal to ask for it")
+}
+
+// typed reads what a person types at a terminal, which does not show it. After an
+// interrupt nobody is waited for: the terminal is as it was, and the read ends with
+// the process.
+func (a *app) typed(terminal int) ([]byte, error) {
+	var b []byte
+	before, err := term.GetState(terminal)
+	if err == nil {
+		read := make(chan error, 1)
+		go func() {
+			line, err := term.ReadPassword(terminal)
+			b = line
+			read <- err
+		}()
+		select {
+		case err = <-read:
+		case <-a.ctx.Done():
+			_ = term.Restore(terminal, before)
+			return nil, fault.New(fault.Interrupted, "interrupted")
+		}
+	}
+	if err != nil {
+		return nil, fault.New(fault.WrongPassphrase, "no passphrase could be read").Because(err)
+	}
+	return b, nil
 }
 
 // firstLine reads a passphrase: the first line, without its end.
