@@ -6,8 +6,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -29,6 +32,7 @@ func (s Settings) run(ctx context.Context, stdin []byte, program string, args ..
 	cmd.Stdin = bytes.NewReader(stdin)
 	var stdout, stderr bounded
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Cancel, cmd.WaitDelay = func() error { return end(cmd.Process) }, patience
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return ran{}, fault.New(fault.Interrupted, "interrupted")
@@ -40,6 +44,18 @@ func (s Settings) run(ctx context.Context, stdin []byte, program string, args ..
 		return ran{}, fault.New(fault.SignFailed, "%s cannot be run", program).Because(errors.New(err.Error()))
 	}
 	return ran{stdout.kept.Bytes(), stderr.kept.Bytes(), err}, nil
+}
+
+// patience is how long a program may take to end when it is told to.
+const patience = 2 * time.Second
+
+// end tells a program to end. One that asks for a passphrase has hidden what is
+// typed, and puts that right first, which it could not if it were killed.
+func end(p *os.Process) error {
+	if err := p.Signal(syscall.SIGTERM); err == nil || errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return p.Kill()
 }
 
 func missing(program string) *fault.Error {
