@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/term"
@@ -75,11 +77,11 @@ func (f passphrasing) passphrase(a *app, prompt string) ([]byte, error) {
 	case f.PassphraseFile != "":
 		file, err := os.Open(f.PassphraseFile)
 		if err != nil {
-			return nil, fault.New(fault.WrongPassphrase, "the passphrase cannot be read from %s", f.PassphraseFile).Because(err)
+			return nil, unreadable(f.PassphraseFile).Because(errors.New(err.Error()))
 		}
 		return firstLine(file)
 	case f.PassphraseFD != nil:
-		file := os.NewFile(uintptr(*f.PassphraseFD), "passphrase")
+		file := os.NewFile(uintptr(*f.PassphraseFD), fmt.Sprintf("the file descriptor %d", *f.PassphraseFD))
 		if *f.PassphraseFD < 0 || file == nil {
 			return nil, fault.New(fault.WrongPassphrase, "%d is no file descriptor", *f.PassphraseFD)
 		}
@@ -126,6 +128,10 @@ func (a *app) typed(terminal int) ([]byte, error) {
 	return b, nil
 }
 
+func unreadable(name string) *fault.Error {
+	return fault.New(fault.WrongPassphrase, "the passphrase cannot be read from %s", name)
+}
+
 // firstLine reads a passphrase: the first line, without its end.
 func firstLine(file *os.File) ([]byte, error) {
 	defer file.Close()
@@ -134,8 +140,11 @@ func firstLine(file *os.File) ([]byte, error) {
 	for n < len(b) && !bytes.ContainsRune(b[:n], '\n') {
 		read, err := file.Read(b[n:])
 		n += read
-		if err != nil || read == 0 {
+		if err == io.EOF {
 			break
+		}
+		if err != nil {
+			return nil, unreadable(file.Name()).Because(errors.New(err.Error()))
 		}
 	}
 	line, _, _ := bytes.Cut(b[:n], []byte("\n"))

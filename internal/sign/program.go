@@ -84,8 +84,11 @@ func (r ran) said() string {
 			lines = append(lines, line)
 		}
 	}
-	if len(lines) == 0 && r.failed != nil {
+	switch {
+	case len(lines) == 0 && r.failed != nil:
 		return r.failed.Error()
+	case len(lines) == 0:
+		return "it ended well, and gave no reason"
 	}
 	return clip(strings.Join(lines, "; "))
 }
@@ -109,8 +112,11 @@ func (r ran) signFailed(program string) *fault.Error {
 // WrongPassphrase (VM309).
 func Ask(ctx context.Context, env []string, program, prompt string) ([]byte, error) {
 	r, err := Settings{Env: env}.run(ctx, nil, program, prompt)
-	if err != nil {
+	if fault.Has(err, fault.Interrupted) {
 		return nil, err
+	}
+	if err != nil {
+		return nil, fault.New(fault.WrongPassphrase, "%s, which would ask for the passphrase, cannot be run", program)
 	}
 	answer, _, _ := bytes.Cut(r.stdout, []byte("\n"))
 	if r.failed != nil || len(answer) == 0 {
