@@ -191,6 +191,9 @@ func (c *verifyCmd) proof(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.Explain {
+		c.explains = explainProof(c.What, m)
+	}
 	j := judged{Receipts: []string{m.Receipt.ID.String()}}
 	if c.With != "" {
 		if err := c.about(a, m, &j); err != nil {
