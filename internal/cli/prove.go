@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/proof"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -50,6 +53,13 @@ func (c *proveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	name := c.Output
+	if name == "" {
+		name = proofName(e)
+	}
+	if err := a.writable(name); err != nil { // before anything is sealed for it
+		return err
+	}
 	if m.Seal == nil && !c.NoSeal {
 		if l, m, err = c.withSeal(a, l, m); err != nil {
 			return err
@@ -58,10 +68,6 @@ func (c *proveCmd) Run(a *app) error {
 	b, err := proof.Encode(m, func(e *ledger.Entry) (map[string][]byte, error) { return a.filesOf(l, e) })
 	if err != nil {
 		return err
-	}
-	name := c.Output
-	if name == "" {
-		name = proofName(e)
 	}
 	if err := a.write(name, b); err != nil {
 		return err
@@ -100,11 +106,26 @@ func (c *proveCmd) gather(a *app, l *ledger.Ledger, e *ledger.Entry) (*verify.Ma
 	return verify.Gather(a.ctx, l, e, terms)
 }
 
-// withSeal seals the ledger and gathers again. Whoever cannot sign gets a proof
-// without a seal.
+// withSeal seals the ledger and gathers again. Whoever cannot sign, or not so that
+// it counts, gets a proof without a seal.
 func (c *proveCmd) withSeal(a *app, l *ledger.Ledger, m *verify.Mailed) (*ledger.Ledger, *verify.Mailed, error) {
-	seal := sealCmd{signing: c.signing, stamping: c.stamping}
-	out, _, err := seal.seal(a)
+	signer, err := c.signer(a)
+	if fault.Has(err, fault.NoKey) {
+		return l, m, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	idle, err := c.idle(a, l, signer)
+	if err != nil {
+		return nil, nil, err
+	}
+	if idle != "" {
+		a.out.note("not sealed: a seal by the key %s, which nobody in the covenant has, would count nothing", idle)
+		return l, m, nil
+	}
+	seal := sealCmd{stamping: c.stamping}
+	out, _, err := seal.seal(a, signer)
 	if fault.Has(err, fault.NoKey) {
 		return l, m, nil
 	}
@@ -121,6 +142,20 @@ func (c *proveCmd) withSeal(a *app, l *ledger.Ledger, m *verify.Mailed) (*ledger
 	}
 	m, err = c.gather(a, l, e)
 	return l, m, err
+}
+
+// idle is the key of a signer if it is nobody's in the covenant in force, "" for one
+// that may count, or that does not say which it is before it signs.
+func (f anchoring) idle(a *app, l *ledger.Ledger, signer sign.Signer) (string, error) {
+	key, err := signer.Public(a.ctx)
+	if err != nil {
+		return "", a.ctx.Err()
+	}
+	chain, err := f.chain(a, l)
+	if err != nil || slices.ContainsFunc(chain.Holders(), func(h trust.Holder) bool { return h.Revoked == "" && h.Key.Fingerprint() == key.Fingerprint() }) {
+		return "", err
+	}
+	return key.Fingerprint(), nil
 }
 
 // filesOf reads all files of an entry.
