@@ -1,15 +1,12 @@
 package cli
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/proof"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
-	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
-	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -116,12 +113,9 @@ func (c *proveCmd) withSeal(a *app, l *ledger.Ledger, m *verify.Mailed) (*ledger
 	if err != nil {
 		return nil, nil, err
 	}
-	idle, err := c.idle(a, l, signer)
-	if err != nil {
-		return nil, nil, err
-	}
-	if idle != "" {
-		a.out.note("not sealed: a seal by the key %s, which nobody in the covenant has, would count nothing", idle)
+	// A key that does not say which it is before it signs may count.
+	if key, err := signer.Public(a.ctx); err == nil && a.stranger(l, c.anchoring, key.Fingerprint()) {
+		a.out.note("not sealed: a seal by the key %s, which nobody in the covenant has, would count nothing", key.Fingerprint())
 		return l, m, nil
 	}
 	seal := sealCmd{stamping: c.stamping}
@@ -142,20 +136,6 @@ func (c *proveCmd) withSeal(a *app, l *ledger.Ledger, m *verify.Mailed) (*ledger
 	}
 	m, err = c.gather(a, l, e)
 	return l, m, err
-}
-
-// idle is the key of a signer if it is nobody's in the covenant in force, "" for one
-// that may count, or that does not say which it is before it signs.
-func (f anchoring) idle(a *app, l *ledger.Ledger, signer sign.Signer) (string, error) {
-	key, err := signer.Public(a.ctx)
-	if err != nil {
-		return "", a.ctx.Err()
-	}
-	chain, err := f.chain(a, l)
-	if err != nil || slices.ContainsFunc(chain.Holders(), func(h trust.Holder) bool { return h.Revoked == "" && h.Key.Fingerprint() == key.Fingerprint() }) {
-		return "", err
-	}
-	return key.Fingerprint(), nil
 }
 
 // filesOf reads all files of an entry.

@@ -38,6 +38,7 @@ func (c *sealCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.noteStrangers(out)
 	if a.out.structured() {
 		got, pending := timestamps(out)
 		return a.out.emit(sealed{out.ID.String(), string(out.Head), *body, signatures(out.Signed), got, pending})

@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/term"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // signing are the flags of commands that sign.
@@ -62,6 +67,41 @@ func (f signing) settings(a *app) sign.Settings {
 		return who.Name + " <" + who.Email + ">", err
 	}
 	return s
+}
+
+// noteStrangers says which of the signatures that were just recorded count nothing,
+// because their key is nobody's in the covenant. What cannot be found out is left to verify.
+func (a *app) noteStrangers(out *record.Outcome) {
+	for _, m := range out.Signed {
+		if a.stranger(out.Before, anchoring{}, m.By) {
+			a.out.note("it counts for nothing yet: the key %s is nobody's in the covenant; whose are, git vaultmesh key list says", m.By)
+		}
+	}
+}
+
+// stranger tells whether a key is certainly nobody's in the covenant in force. A key
+// that the ledger began with is not looked for further, which may take all of the ledger.
+func (a *app) stranger(l *ledger.Ledger, by anchoring, fingerprint string) bool {
+	genesis, err := l.Genesis(a.ctx)
+	if err != nil {
+		return false
+	}
+	if begun := genesis.Receipt.Genesis.Covenant; begun != nil && slices.ContainsFunc(begun.Principals, func(p receipt.Principal) bool { return holds(p, fingerprint) }) {
+		return false
+	}
+	chain, err := by.chain(a, l)
+	if err != nil || chain.Latest() == nil {
+		return false
+	}
+	return !slices.ContainsFunc(chain.Latest().Covenant.Principals, func(p receipt.Principal) bool { return holds(p, fingerprint) })
+}
+
+// holds tells whether a key of that fingerprint or key id is one of a principal's.
+func holds(p receipt.Principal, fingerprint string) bool {
+	return slices.ContainsFunc(p.Keys, func(k receipt.PublicKey) bool {
+		key, err := sign.ParseKey(k.Type, k.Key)
+		return err == nil && slices.ContainsFunc(key.Fingerprints(), func(f string) bool { return strings.HasSuffix(f, fingerprint) })
+	})
 }
 
 // given tells whether nobody has to be asked.
