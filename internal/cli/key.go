@@ -28,6 +28,9 @@ type keyGenerateCmd struct {
 
 // Run makes a key, and tells git's configuration of it.
 func (c *keyGenerateCmd) Run(a *app) error {
+	if c.NoPassphrase && c.given() {
+		return fault.New(fault.Usage, "--no-passphrase and a passphrase can't be used together").With("command", "key")
+	}
 	cfg, err := a.anywhere()
 	if err != nil {
 		return err

@@ -50,6 +50,13 @@ func (c *proveCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	name := c.Output
+	if name == "" {
+		name = proofName(e)
+	}
+	if err := a.writable(name); err != nil { // before anything is sealed for it
+		return err
+	}
 	if m.Seal == nil && !c.NoSeal {
 		if l, m, err = c.withSeal(a, l, m); err != nil {
 			return err
@@ -58,10 +65,6 @@ func (c *proveCmd) Run(a *app) error {
 	b, err := proof.Encode(m, func(e *ledger.Entry) (map[string][]byte, error) { return a.filesOf(l, e) })
 	if err != nil {
 		return err
-	}
-	name := c.Output
-	if name == "" {
-		name = proofName(e)
 	}
 	if err := a.write(name, b); err != nil {
 		return err
@@ -100,11 +103,23 @@ func (c *proveCmd) gather(a *app, l *ledger.Ledger, e *ledger.Entry) (*verify.Ma
 	return verify.Gather(a.ctx, l, e, terms)
 }
 
-// withSeal seals the ledger and gathers again. Whoever cannot sign gets a proof
-// without a seal.
+// withSeal seals the ledger and gathers again. Whoever cannot sign, or not so that
+// it counts, gets a proof without a seal.
 func (c *proveCmd) withSeal(a *app, l *ledger.Ledger, m *verify.Mailed) (*ledger.Ledger, *verify.Mailed, error) {
-	seal := sealCmd{signing: c.signing, stamping: c.stamping}
-	out, _, err := seal.seal(a)
+	signer, err := c.signer(a)
+	if fault.Has(err, fault.NoKey) {
+		return l, m, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	// A key that does not say which it is before it signs may count.
+	if key, err := signer.Public(a.ctx); err == nil && a.stranger(l, c.anchoring, key.Fingerprint()) {
+		a.out.note("not sealed: a seal by the key %s, which nobody in the covenant has, would count nothing", key.Fingerprint())
+		return l, m, nil
+	}
+	seal := sealCmd{stamping: c.stamping}
+	out, _, err := seal.seal(a, signer)
 	if fault.Has(err, fault.NoKey) {
 		return l, m, nil
 	}
@@ -190,6 +205,9 @@ func (c *verifyCmd) proof(a *app) error {
 	report, err := verify.Proof(a.ctx, m, terms)
 	if err != nil {
 		return err
+	}
+	if c.Explain {
+		c.explains = explainProof(c.What, m)
 	}
 	j := judged{Receipts: []string{m.Receipt.ID.String()}}
 	if c.With != "" {

@@ -83,6 +83,9 @@ func (c *recordCmd) Run(a *app) error {
 	if err := a.keepPending(out); err != nil {
 		return err
 	}
+	if !out.Exists {
+		a.noteStrangers(out)
+	}
 	if err := a.annotate(); err != nil && !fault.Has(err, fault.Interrupted) {
 		return err // interrupted, the receipt is recorded all the same
 	}

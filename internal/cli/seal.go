@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -29,10 +30,15 @@ func (c *sealCmd) Run(a *app) error {
 	if err := a.present(c.fetching); err != nil {
 		return err
 	}
-	out, body, err := c.seal(a)
+	signer, err := c.signer(a)
 	if err != nil {
 		return err
 	}
+	out, body, err := c.seal(a, signer)
+	if err != nil {
+		return err
+	}
+	a.noteStrangers(out)
 	if a.out.structured() {
 		got, pending := timestamps(out)
 		return a.out.emit(sealed{out.ID.String(), string(out.Head), *body, signatures(out.Signed), got, pending})
@@ -50,11 +56,7 @@ func (c *sealCmd) Run(a *app) error {
 }
 
 // seal makes the seal, with a token by each authority that is asked.
-func (c *sealCmd) seal(a *app) (*record.Outcome, *receipt.Seal, error) {
-	signer, err := c.signer(a)
-	if err != nil {
-		return nil, nil, err
-	}
+func (c *sealCmd) seal(a *app, signer sign.Signer) (*record.Outcome, *receipt.Seal, error) {
 	stamper, err := a.stamper(c.stamping)
 	if err != nil {
 		return nil, nil, err

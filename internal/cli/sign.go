@@ -194,20 +194,44 @@ func (a *app) write(name string, b []byte) error {
 		a.out.bytes(b)
 		return nil
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if errors.Is(err, os.ErrExist) {
-		return fault.New(fault.WriteFailed, "%s exists, and is not written over", name)
-	}
-	if err == nil {
-		_, err = f.Write(b)
-		if err = errors.Join(err, f.Close()); err != nil {
-			_ = os.Remove(name)
-		}
-	}
+	f, err := create(name)
 	if err != nil {
-		return fault.New(fault.WriteFailed, "%s cannot be written", name).Because(errors.New(err.Error()))
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(name)
+		return unwritten(name, err)
 	}
 	return nil
+}
+
+// writable refuses a file that write could not begin.
+func (a *app) writable(name string) error {
+	if name == "-" {
+		return nil
+	}
+	f, err := create(name)
+	if err == nil {
+		f.Close()
+		_ = os.Remove(name)
+	}
+	return err
+}
+
+func create(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil, fault.New(fault.WriteFailed, "%s exists, and is not written over", name)
+	case err != nil:
+		return nil, unwritten(name, err)
+	}
+	return f, nil
+}
+
+func unwritten(name string, err error) error {
+	return fault.New(fault.WriteFailed, "%s cannot be written", name).Because(errors.New(err.Error()))
 }
 
 // read reads a file of at most so many bytes, or standard input for -.

@@ -3,12 +3,19 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"golang.org/x/term"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // signing are the flags of commands that sign.
@@ -62,6 +69,41 @@ func (f signing) settings(a *app) sign.Settings {
 	return s
 }
 
+// noteStrangers says which of the signatures that were just recorded count nothing,
+// because their key is nobody's in the covenant. What cannot be found out is left to verify.
+func (a *app) noteStrangers(out *record.Outcome) {
+	for _, m := range out.Signed {
+		if a.stranger(out.Before, anchoring{}, m.By) {
+			a.out.note("it counts for nothing yet: the key %s is nobody's in the covenant; whose are, git vaultmesh key list says", m.By)
+		}
+	}
+}
+
+// stranger tells whether a key is certainly nobody's in the covenant in force. A key
+// that the ledger began with is not looked for further, which may take all of the ledger.
+func (a *app) stranger(l *ledger.Ledger, by anchoring, fingerprint string) bool {
+	genesis, err := l.Genesis(a.ctx)
+	if err != nil {
+		return false
+	}
+	if begun := genesis.Receipt.Genesis.Covenant; begun != nil && slices.ContainsFunc(begun.Principals, func(p receipt.Principal) bool { return holds(p, fingerprint) }) {
+		return false
+	}
+	chain, err := by.chain(a, l)
+	if err != nil || chain.Latest() == nil {
+		return false
+	}
+	return !slices.ContainsFunc(chain.Latest().Covenant.Principals, func(p receipt.Principal) bool { return holds(p, fingerprint) })
+}
+
+// holds tells whether a key of that fingerprint or key id is one of a principal's.
+func holds(p receipt.Principal, fingerprint string) bool {
+	return slices.ContainsFunc(p.Keys, func(k receipt.PublicKey) bool {
+		key, err := sign.ParseKey(k.Type, k.Key)
+		return err == nil && slices.ContainsFunc(key.Fingerprints(), func(f string) bool { return strings.HasSuffix(f, fingerprint) })
+	})
+}
+
 // given tells whether nobody has to be asked.
 func (f passphrasing) given() bool { return f.PassphraseFile != "" || f.PassphraseFD != nil }
 
@@ -75,11 +117,11 @@ func (f passphrasing) passphrase(a *app, prompt string) ([]byte, error) {
 	case f.PassphraseFile != "":
 		file, err := os.Open(f.PassphraseFile)
 		if err != nil {
-			return nil, fault.New(fault.WrongPassphrase, "the passphrase cannot be read from %s", f.PassphraseFile).Because(err)
+			return nil, unreadable(f.PassphraseFile).Because(errors.New(err.Error()))
 		}
 		return firstLine(file)
 	case f.PassphraseFD != nil:
-		file := os.NewFile(uintptr(*f.PassphraseFD), "passphrase")
+		file := os.NewFile(uintptr(*f.PassphraseFD), fmt.Sprintf("the file descriptor %d", *f.PassphraseFD))
 		if *f.PassphraseFD < 0 || file == nil {
 			return nil, fault.New(fault.WrongPassphrase, "%d is no file descriptor", *f.PassphraseFD)
 		}
@@ -88,12 +130,9 @@ func (f passphrasing) passphrase(a *app, prompt string) ([]byte, error) {
 	if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
 		defer tty.Close()
 		a.out.prompt(tty, prompt)
-		b, err := term.ReadPassword(int(tty.Fd()))
+		b, err := a.typed(int(tty.Fd()))
 		a.out.prompt(tty, "\n")
-		if err != nil {
-			return nil, fault.New(fault.WrongPassphrase, "no passphrase could be read").Because(err)
-		}
-		return b, nil
+		return b, err
 	}
 	for _, name := range []string{"GIT_ASKPASS", "SSH_ASKPASS"} {
 		if program := a.env.lookup(name); program != "" {
@@ -101,6 +140,36 @@ func (f passphrasing) passphrase(a *app, prompt string) ([]byte, error) {
 		}
 	}
 	return nil, fault.New(fault.WrongPassphrase, "the key has a passphrase, and there is no terminal to ask for it")
+}
+
+// typed reads what a person types at a terminal, which does not show it. After an
+// interrupt nobody is waited for: the terminal is as it was, and the read ends with
+// the process.
+func (a *app) typed(terminal int) ([]byte, error) {
+	var b []byte
+	before, err := term.GetState(terminal)
+	if err == nil {
+		read := make(chan error, 1)
+		go func() {
+			line, err := term.ReadPassword(terminal)
+			b = line
+			read <- err
+		}()
+		select {
+		case err = <-read:
+		case <-a.ctx.Done():
+			_ = term.Restore(terminal, before)
+			return nil, fault.New(fault.Interrupted, "interrupted")
+		}
+	}
+	if err != nil {
+		return nil, fault.New(fault.WrongPassphrase, "no passphrase could be read").Because(err)
+	}
+	return b, nil
+}
+
+func unreadable(name string) *fault.Error {
+	return fault.New(fault.WrongPassphrase, "the passphrase cannot be read from %s", name)
 }
 
 // firstLine reads a passphrase: the first line, without its end.
@@ -111,8 +180,11 @@ func firstLine(file *os.File) ([]byte, error) {
 	for n < len(b) && !bytes.ContainsRune(b[:n], '\n') {
 		read, err := file.Read(b[n:])
 		n += read
-		if err != nil || read == 0 {
+		if err == io.EOF {
 			break
+		}
+		if err != nil {
+			return nil, unreadable(file.Name()).Because(errors.New(err.Error()))
 		}
 	}
 	line, _, _ := bytes.Cut(b[:n], []byte("\n"))

@@ -54,11 +54,11 @@ func (a *app) tsaTrust(t config.TSA) (tsa.Trust, error) {
 		return trust, fault.New(fault.BadConfig, "vaultmesh.tsa.%s has no cacert, so that its tokens cannot be verified", t.Name).With("key", "vaultmesh.tsa."+t.Name+".cacert")
 	}
 	var err error
-	if trust.Roots, err = a.certificates(t.CACert); err != nil {
+	if trust.Roots, err = a.certificates(t.CACert, "vaultmesh.tsa."+t.Name+".cacert"); err != nil {
 		return trust, err
 	}
 	if t.Cert != "" {
-		signers, err := a.certificates(t.Cert)
+		signers, err := a.certificates(t.Cert, "vaultmesh.tsa."+t.Name+".cert")
 		if err != nil {
 			return trust, err
 		}
@@ -104,12 +104,15 @@ func (a *app) authorities(names []string) ([]receipt.Authority, error) {
 	return list, nil
 }
 
-// certificates reads a file of certificates that the configuration names.
-func (a *app) certificates(path string) ([]*x509.Certificate, error) {
+// certificates reads a file of certificates that a variable of the configuration names.
+func (a *app) certificates(path, variable string) ([]*x509.Certificate, error) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = filepath.Join(a.env.lookup("HOME"), rest)
 	}
 	b, err := a.read(path, 1<<20)
+	if fault.Has(err, fault.NoFile) {
+		return nil, fault.New(fault.BadConfig, "%s names %s, which does not exist", variable, path).With("key", variable)
+	}
 	if err != nil {
 		return nil, err
 	}

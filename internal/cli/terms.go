@@ -55,6 +55,8 @@ func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
 	file, source := f.Trust, "--trust"
 	if file == "" {
 		file, source = a.knownLedgers(), "known-ledgers"
+	} else if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		return verify.Anchor{}, fault.New(fault.NoFile, "%s does not exist", file)
 	}
 	list, err := anchor.Read(file)
 	if f.Trust == "" && fault.Has(err, fault.ReadFailed) {
@@ -72,7 +74,7 @@ func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
 	case f.Ledger != "":
 		id, err := receipt.ParseDigest(f.Ledger)
 		if err != nil {
-			return verify.Anchor{}, fault.New(fault.BadOperand, "%.80q is not a ledger's id: 64 lower-case hex digits", f.Ledger).With("command", "verify")
+			return verify.Anchor{}, fault.New(fault.BadOperand, "%.80q is not a ledger's id: 64 lower-case hex digits", f.Ledger)
 		}
 		return verify.Anchor{Ledger: id, Source: "--ledger", Pin: known.Pin}, nil
 	case f.Trust != "" && !met:

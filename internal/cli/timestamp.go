@@ -129,7 +129,10 @@ func (c *timestampCmd) print(a *app, got []record.Stamped, missing []record.Pend
 		}
 	}
 	if len(missing) > 0 {
-		return fault.New(fault.From(missing[0].Err).Code, "%d tokens are still to be had", len(missing)).Because(missing[0].Err)
+		first := fault.From(missing[0].Err)
+		err := fault.New(first.Code, "tokens that are still to be had: %d", len(missing)).Because(first)
+		err.Details = first.Details
+		return err
 	}
 	return nil
 }

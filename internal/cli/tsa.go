@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net"
+	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -27,16 +31,16 @@ type tsaCmd struct {
 }
 
 type tsaAddCmd struct {
-	Name     string        `arg:"" help:"what to call it: lower-case letters, digits and . _ -"`
-	URL      string        `arg:"" name:"url" help:"where it is asked, http or https"`
-	CACert   string        `name:"cacert" required:"" placeholder:"FILE" help:"its roots, PEM or DER"`
-	Cert     string        `placeholder:"FILE" help:"its own certificate, which alone counts then"`
-	Pin      string        `placeholder:"PIN" help:"the SHA-256 of its public key, which alone counts then"`
-	Policy   string        `placeholder:"OID" help:"the policy to ask for"`
-	Timeout  time.Duration `placeholder:"DURATION" help:"how long it may take; 15s unless given"`
-	Header   string        `placeholder:"HEADER" help:"a line to send with each request: 'Name: value'"`
-	Required bool          `help:"record nothing without its token"`
-	Global   bool          `help:"for all repositories of this user"`
+	Name     string         `arg:"" help:"what to call it: lower-case letters, digits and . _ -"`
+	URL      string         `arg:"" name:"url" help:"where it is asked, http or https"`
+	CACert   string         `name:"cacert" required:"" placeholder:"FILE" help:"its roots, PEM or DER"`
+	Cert     string         `placeholder:"FILE" help:"its own certificate, which alone counts then"`
+	Pin      string         `placeholder:"PIN" help:"the SHA-256 of its public key, which alone counts then"`
+	Policy   string         `placeholder:"OID" help:"the policy to ask for"`
+	Timeout  *time.Duration `placeholder:"DURATION" help:"how long it may take; 15s unless given"`
+	Header   string         `placeholder:"HEADER" help:"a line to send with each request: 'Name: value'"`
+	Required bool           `help:"record nothing without its token"`
+	Global   bool           `help:"for all repositories of this user"`
 }
 
 var tsaName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,62}$`)
@@ -46,10 +50,16 @@ func (c *tsaAddCmd) Run(a *app) error {
 	if !tsaName.MatchString(c.Name) {
 		return fault.New(fault.BadTSA, "%.80q is not a name of lower-case letters, digits and . _ -", c.Name)
 	}
+	if c.Timeout != nil && *c.Timeout <= 0 {
+		return fault.New(fault.Usage, "a --timeout of %s is none", *c.Timeout).With("command", "tsa")
+	}
 	if err := c.open(a); err != nil {
 		return err
 	}
-	t := config.TSA{Name: c.Name, URL: c.URL, Policy: c.Policy, Pin: c.Pin, Header: c.Header, Timeout: c.Timeout, Required: c.Required}
+	t := config.TSA{Name: c.Name, URL: c.URL, Policy: c.Policy, Pin: c.Pin, Header: c.Header, Required: c.Required}
+	if c.Timeout != nil {
+		t.Timeout = *c.Timeout
+	}
 	var err error
 	if t.CACert, err = absolute(c.CACert); err != nil {
 		return err
@@ -67,14 +77,15 @@ func (c *tsaAddCmd) Run(a *app) error {
 		return err
 	}
 	settings := c.settings(t)
-	for _, s := range settings {
-		if c.Global {
-			err = gitrepo.SetGlobal(a.ctx, gitrepo.Options{Env: a.env.Environ}, s.Name, s.Value)
-		} else {
-			err = a.repo.SetConfig(a.ctx, s.Name, s.Value)
-		}
-		if err != nil {
-			return err
+	if err := c.write(a, settings); err != nil {
+		return err
+	}
+	for i, s := range settings { // as they are shown
+		switch s.Name {
+		case c.variable("header"):
+			settings[i].Value = "(not shown)"
+		case c.variable("url"):
+			settings[i].Value = shownURL(s.Value)
 		}
 	}
 	if a.out.structured() {
@@ -85,12 +96,46 @@ func (c *tsaAddCmd) Run(a *app) error {
 	}
 	a.out.line("%s is asked for time-stamps from now on", c.Name)
 	for _, s := range settings {
-		if s.Name == "vaultmesh.tsa."+c.Name+".header" {
-			s.Value = "(not shown)"
-		}
 		a.out.line("  git config %s %s", s.Name, s.Value)
 	}
 	return nil
+}
+
+// write makes the settings those of the authority, without those that an authority
+// of the same name had before.
+func (c *tsaAddCmd) write(a *app, settings []setup.Setting) error {
+	set, unset := a.repo.SetConfig, a.repo.UnsetConfig
+	if c.Global {
+		o := gitrepo.Options{Env: a.env.Environ}
+		set = func(ctx context.Context, name, value string) error { return gitrepo.SetGlobal(ctx, o, name, value) }
+		unset = func(ctx context.Context, name string) error { return gitrepo.UnsetGlobal(ctx, o, name) }
+	}
+	for _, s := range settings {
+		if err := set(a.ctx, s.Name, s.Value); err != nil {
+			return err
+		}
+	}
+	for _, v := range config.TSAVariables {
+		name := c.variable(v)
+		if slices.ContainsFunc(settings, func(s setup.Setting) bool { return s.Name == name }) {
+			continue
+		}
+		if err := unset(a.ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *tsaAddCmd) variable(name string) string { return "vaultmesh.tsa." + c.Name + "." + name }
+
+// shownURL is an address without the password that may stand in it.
+func shownURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(no address)"
+	}
+	return u.Redacted()
 }
 
 // open opens the repository, unless the settings are for all.
@@ -105,7 +150,7 @@ func (c *tsaAddCmd) settings(t config.TSA) []setup.Setting {
 	var list []setup.Setting
 	add := func(variable, value string) {
 		if value != "" {
-			list = append(list, setup.Setting{Name: "vaultmesh.tsa." + t.Name + "." + variable, Value: value})
+			list = append(list, setup.Setting{Name: c.variable(variable), Value: value})
 		}
 	}
 	add("url", t.URL)
@@ -162,9 +207,9 @@ func (c *tsaListCmd) Run(a *app) error {
 	asked := map[string]bool{}
 	for _, t := range a.config.TSAs {
 		asked[t.Name] = true
-		list = append(list, listedTSA{t.Name, t.URL, true, t.Required, counts[t.Name]})
+		list = append(list, listedTSA{t.Name, shownURL(t.URL), true, t.Required, counts[t.Name]})
 	}
-	for name := range counts {
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		if !asked[name] {
 			list = append(list, listedTSA{Name: name, Counts: true})
 		}
@@ -216,9 +261,11 @@ func (c *tsaTestCmd) Run(a *app) error {
 	list := []testedTSA{}
 	var failed error
 	for _, t := range chosen {
-		tested, err := c.try(a, t)
+		at, err := c.try(a, t)
+		tested := testedTSA{Name: t.Name, OK: err == nil, Time: stamp(at)}
 		if err != nil {
-			failed = err
+			f := fault.From(err)
+			tested.Code, tested.Reason, failed = f.Code, f.Message, err
 		}
 		list = append(list, tested)
 	}
@@ -260,23 +307,23 @@ func (c *tsaTestCmd) chosen(a *app) ([]config.TSA, error) {
 	return list, nil
 }
 
-func (c *tsaTestCmd) try(a *app, t config.TSA) (testedTSA, error) {
+// try is the time of a token over random bytes.
+func (c *tsaTestCmd) try(a *app, t config.TSA) (time.Time, error) {
 	rail, err := a.rail(t)
 	if err != nil {
-		return testedTSA{}, err
+		return time.Time{}, err
 	}
 	nothing := make([]byte, 32)
 	rand.Read(nothing)
 	token, err := a.tsaClient().Stamp(a.ctx, rail.Authority, sha256.Sum256(nothing))
 	if err != nil {
-		f := fault.From(err)
-		return testedTSA{Name: t.Name, Code: f.Code, Reason: f.Message}, err
+		return time.Time{}, err
 	}
 	parsed, err := tsa.Parse(token)
 	if err != nil {
-		return testedTSA{}, err
+		return time.Time{}, err
 	}
-	return testedTSA{Name: t.Name, OK: true, Time: stamp(parsed.Time)}, nil
+	return parsed.Time, nil
 }
 
 type tsaBootstrapCmd struct {

@@ -51,7 +51,7 @@ func (c *verifyCmd) Run(a *app) error {
 	if isProof(c.What) {
 		return c.proof(a)
 	}
-	if c.Explain && (c.All || isProof(c.What)) {
+	if c.Explain && c.All {
 		return fault.New(fault.Usage, "--explain is about one receipt").With("command", "verify")
 	}
 	if c.Strict && !c.All {
@@ -243,6 +243,9 @@ func (c *verifyCmd) match(a *app, l *ledger.Ledger, j judged, entries []*ledger.
 			return err
 		}
 	}
+	if err := c.explained(a, l, entries); err != nil {
+		return err
+	}
 	a.accept(l, c.using, report.Chain)
 	j.Receipts = ids(entries)
 	if others > 0 {
@@ -277,7 +280,12 @@ func (c *verifyCmd) mismatch(a *app, j judged, sameName []*ledger.Entry) error {
 	j.Verdict, j.Artifact.Result, j.Receipts = verify.Invalid, "mismatch", ids(sameName)
 	j.Count = len(sameName)
 	name := filepath.Base(j.Artifact.Path)
-	err := fault.New(fault.ArtifactMismatch, "%s has the SHA-256 %s, which was never recorded under its name", j.Artifact.Path, j.Artifact.SHA256).With("name", name)
+	err := fault.New(fault.ArtifactMismatch, "%s has the SHA-256 %s, which was never recorded under its name", j.Artifact.Path, j.Artifact.SHA256).
+		With("how", "see what was recorded under its name:\ngit remembrancer query "+fault.Quote(name))
+	if isProof(c.What) {
+		err = fault.New(fault.ArtifactMismatch, "%s has the SHA-256 %s, and the receipt names no such file", j.Artifact.Path, j.Artifact.SHA256).
+			With("how", "see what the proof is about:\ngit vaultmesh verify "+fault.Quote(c.What))
+	}
 	if a.out.structured() {
 		if emitErr := a.out.emit(j.withLists()); emitErr != nil {
 			return emitErr

@@ -155,6 +155,9 @@ func peers(c gitrepo.Config, remotes []string) ([]string, error) {
 	return list, nil
 }
 
+// TSAVariables are what can be said of a time-stamp authority.
+var TSAVariables = []string{"url", "cacert", "cert", "pin", "policy", "header", "timeout", "required"}
+
 // tsaSetting splits vaultmesh.tsa.NAME.VARIABLE.
 func tsaSetting(name string) (authority, variable string, ok bool) {
 	rest, ok := strings.CutPrefix(name, "vaultmesh.tsa.")
@@ -163,7 +166,7 @@ func tsaSetting(name string) (authority, variable string, ok bool) {
 		return "", "", false
 	}
 	authority, variable = rest[:i], rest[i+1:]
-	return authority, variable, slices.Contains([]string{"url", "cacert", "cert", "pin", "policy", "header", "timeout", "required"}, variable)
+	return authority, variable, slices.Contains(TSAVariables, variable)
 }
 
 // authorities reads the time-stamp authorities. One without a URL is not asked.

@@ -219,7 +219,7 @@ var catalog = map[Code]Entry{
 	NoMatch:          {ExitNotFound, "no match", "ask for less: fewer or shorter words, fewer filters; without any, everything is listed"},
 	Invalid:          {ExitInvalid, "verification failed", "what does not hold is said above; compare with another clone before trusting it"},
 	Incomplete:       {ExitIncomplete, "verification is incomplete", "{how}"},
-	ArtifactMismatch: {ExitInvalid, "artifact does not match", "do not use this file; see what was recorded under its name:\ngit remembrancer query {name}"},
+	ArtifactMismatch: {ExitInvalid, "artifact does not match", "do not use this file; {how}"},
 	ArtifactUnknown:  {ExitNotFound, "artifact is unknown", "nothing was recorded about this file; record it:\ngit vaultmesh record release --component NAME --version VERSION --artifact {path}"},
 	OtherLedger:      {ExitRepository, "different ledgers", "say which remote's ledger this repository shares:\ngit vaultmesh init --remote NAME"},
 	ObjectTooLarge:   {ExitInvalid, "object is too large", "no honest program wrote it; see every fault:\ngit vaultmesh verify --all"},

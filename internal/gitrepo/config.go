@@ -149,6 +149,30 @@ func SetGlobal(ctx context.Context, o Options, name, value string) error {
 	return nil
 }
 
+// UnsetConfig takes a value out of the repository's own configuration. One that is
+// not there is no fault. The fault is ReadOnly (VM507) or GitRefused (VM112).
+func (r *Repo) UnsetConfig(ctx context.Context, name string) error {
+	_, err := r.git.run(ctx, nil, "config", "--local", "--unset-all", name)
+	return r.unset(err, "the configuration cannot be written")
+}
+
+// UnsetGlobal is UnsetConfig for the user's own configuration.
+func UnsetGlobal(ctx context.Context, o Options, name string) error {
+	r := newRepo(git{dir: o.Dir, env: childEnv(o.Env, true)})
+	_, err := r.git.run(ctx, nil, "config", "--global", "--unset-all", name)
+	return r.unset(err, "your configuration cannot be written")
+}
+
+// unset judges how git config --unset-all ended, which fails without a word where
+// there is nothing to take out.
+func (r *Repo) unset(err error, what string) error {
+	var f *failure
+	if err == nil || asFailure(err, &f) && !f.killed && f.stderr == "" {
+		return nil
+	}
+	return r.writeFault(err, what)
+}
+
 // Editor is the command with which git would have a text changed. The fault is
 // BadConfig (VM104) where there is none.
 func (r *Repo) Editor(ctx context.Context) (string, error) {

@@ -20,12 +20,3 @@ func (r *Repo) AddRemote(ctx context.Context, name, url string) error {
 	}
 	return err
 }
-
-// UnsetConfig removes a setting that is there from the repository's own configuration.
-// The fault is ReadOnly (VM507) or GitRefused (VM112).
-func (r *Repo) UnsetConfig(ctx context.Context, name string) error {
-	if _, err := r.git.run(ctx, nil, "config", "--local", "--unset-all", name); err != nil {
-		return r.writeFault(err, "the configuration cannot be written")
-	}
-	return nil
-}

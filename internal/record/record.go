@@ -63,6 +63,8 @@ type Outcome struct {
 	Stamped []Stamp     // the tokens that were got
 	Pending []Pending   // the tokens that are still to be had
 	Remarks []string    // what the recorder should know
+
+	Before *ledger.Ledger // as it was when the receipt was signed; nil for what only was to be
 }
 
 // Record builds a receipt, signs it, and appends both to the ledger in one step.
@@ -164,6 +166,7 @@ func (d *draft) publish(ctx context.Context, p Place, committer func() (gitrepo.
 		return nil, err
 	}
 	out.Head, out.Exists, out.Signed, out.Stamped, out.Pending = result.Head, result.Added == 0, d.signed, d.stamped, d.pending
+	out.Before = l
 	return out, nil
 }
 

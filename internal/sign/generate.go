@@ -32,7 +32,7 @@ type Order struct {
 
 // Generate makes an Ed25519 key and writes both halves, the private one so
 // that only its owner may read it. It never writes over a file: KeyExists
-// (VM312). Another fault is BadKey (VM308), when a file cannot be written.
+// (VM312). Other faults are WriteFailed (VM120), and BadKey (VM308) where none can be made.
 func Generate(o Order) (*Key, error) {
 	for _, path := range []string{o.Path, o.Path + ".pub"} {
 		if _, err := os.Lstat(path); err == nil {
@@ -48,7 +48,7 @@ func Generate(o Order) (*Key, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
-		return nil, badKey("its folder cannot be made").Because(errors.New(err.Error()))
+		return nil, fault.New(fault.WriteFailed, "the folder of %s cannot be made", o.Path).Because(errors.New(err.Error()))
 	}
 	if err := writeNew(o.Path, private, 0o600); err != nil {
 		return nil, err
@@ -67,12 +67,12 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 		return fault.New(fault.KeyExists, "%s exists", path)
 	}
 	if err != nil {
-		return badKey("%s cannot be written", path).Because(errors.New(err.Error()))
+		return fault.New(fault.WriteFailed, "%s cannot be written", path).Because(errors.New(err.Error()))
 	}
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		_ = os.Remove(path)
-		return badKey("%s cannot be written", path).Because(errors.New(err.Error()))
+		return fault.New(fault.WriteFailed, "%s cannot be written", path).Because(errors.New(err.Error()))
 	}
 	return nil
 }

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -29,6 +32,7 @@ func (s Settings) run(ctx context.Context, stdin []byte, program string, args ..
 	cmd.Stdin = bytes.NewReader(stdin)
 	var stdout, stderr bounded
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Cancel, cmd.WaitDelay = func() error { return end(cmd.Process) }, patience
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return ran{}, fault.New(fault.Interrupted, "interrupted")
@@ -40,6 +44,18 @@ func (s Settings) run(ctx context.Context, stdin []byte, program string, args ..
 		return ran{}, fault.New(fault.SignFailed, "%s cannot be run", program).Because(errors.New(err.Error()))
 	}
 	return ran{stdout.kept.Bytes(), stderr.kept.Bytes(), err}, nil
+}
+
+// patience is how long a program may take to end when it is told to.
+const patience = 2 * time.Second
+
+// end tells a program to end. One that asks for a passphrase has hidden what is
+// typed, and puts that right first, which it could not if it were killed.
+func end(p *os.Process) error {
+	if err := p.Signal(syscall.SIGTERM); err == nil || errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return p.Kill()
 }
 
 func missing(program string) *fault.Error {
@@ -68,8 +84,11 @@ func (r ran) said() string {
 			lines = append(lines, line)
 		}
 	}
-	if len(lines) == 0 && r.failed != nil {
+	switch {
+	case len(lines) == 0 && r.failed != nil:
 		return r.failed.Error()
+	case len(lines) == 0:
+		return "it ended well, and gave no reason"
 	}
 	return clip(strings.Join(lines, "; "))
 }
@@ -93,8 +112,11 @@ func (r ran) signFailed(program string) *fault.Error {
 // WrongPassphrase (VM309).
 func Ask(ctx context.Context, env []string, program, prompt string) ([]byte, error) {
 	r, err := Settings{Env: env}.run(ctx, nil, program, prompt)
-	if err != nil {
+	if fault.Has(err, fault.Interrupted) {
 		return nil, err
+	}
+	if err != nil {
+		return nil, fault.New(fault.WrongPassphrase, "%s, which would ask for the passphrase, cannot be run", program)
 	}
 	answer, _, _ := bytes.Cut(r.stdout, []byte("\n"))
 	if r.failed != nil || len(answer) == 0 {

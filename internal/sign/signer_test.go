@@ -102,11 +102,11 @@ func TestGenerateWritesOverNothing(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 	_, err := Generate(Order{Type: SSH, Path: filepath.Join(dir, "file", "key")})
-	refused(t, err, fault.BadKey)
+	refused(t, err, fault.WriteFailed)
 	_, err = Generate(Order{Type: OpenPGP, Path: filepath.Join(dir, "key"), Name: "a<b", Now: noon})
 	refused(t, err, fault.BadKey)
 	refused(t, writeNew(filepath.Join(dir, "file"), nil, 0o600), fault.KeyExists)
-	refused(t, writeNew(filepath.Join(dir, "none", "file"), nil, 0o600), fault.BadKey)
+	refused(t, writeNew(filepath.Join(dir, "none", "file"), nil, 0o600), fault.WriteFailed)
 }
 
 // A comment or a name is no way to add a line to the public key.
@@ -672,7 +672,7 @@ func TestAsk(t *testing.T) {
 		}
 	}
 	_, err := Ask(t.Context(), nil, filepath.Join(dir, "none"), "")
-	refused(t, err, fault.NoKey)
+	refused(t, err, fault.WrongPassphrase)
 }
 
 func TestECDSAInProcess(t *testing.T) {

@@ -126,7 +126,7 @@ func (c *court) addSeal(ctx context.Context, l *ledger.Ledger, m *Mailed) error 
 // the dates of folders and the history are a ledger's own, and are not there.
 func Proof(ctx context.Context, m *Mailed, terms *Terms) (*Report, error) {
 	t := newTally()
-	t.single = true
+	t.single, t.receipts = true, 1
 	t.checked(ledger.StepLayout)
 	l := new(ledger.Ledger) // everything was read already
 	others := append(append([]*ledger.Entry{m.Genesis}, m.Covenants...), m.Revocations...)
