@@ -5,12 +5,14 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -58,6 +60,7 @@ func checks() []check {
 		{"ledger", ledgerOpens},
 		{"remotes", remotes},
 		{"refspecs", refspecs},
+		{"peers", peers},
 		{"notes", notes},
 		{"replaced objects", replaced},
 	}
@@ -133,6 +136,28 @@ func configuration(_ context.Context, p Patient) Finding {
 		return warn("git config --show-origin --get-all "+p.Config.Unknown[0], "nothing reads %s", strings.Join(p.Config.Unknown, ", "))
 	}
 	return ok("the ledger is at %s", p.Config.Ref)
+}
+
+// peers looks at what was remembered of peers: what is held back, and what is of
+// remotes that are gone or have another name by now.
+func peers(ctx context.Context, p Patient) Finding {
+	refs, err := p.Repo.Refs(ctx, federation.SeenPrefix, federation.IncomingPrefix)
+	if err != nil {
+		return failed(err)
+	}
+	known := 0
+	for _, ref := range slices.Sorted(maps.Keys(refs)) {
+		peer, held := federation.PeerOf(ref)
+		switch {
+		case peer == "":
+		case !slices.Contains(p.Config.Remotes, peer):
+			return warn("git update-ref -d "+ref, "%s is of the remote %s, which is not there any more; under another name a remote begins anew", ref, peer)
+		case held:
+			return warn("git vaultmesh peer status "+peer, "what %s shows is held back", peer)
+		}
+		known++
+	}
+	return ok("%d remembered", known)
 }
 
 func ledgerOpens(ctx context.Context, p Patient) Finding {

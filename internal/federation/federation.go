@@ -54,14 +54,38 @@ type Arrival struct {
 	Err   error       // why it is held back, or cannot be asked
 }
 
+// Where what peers showed is remembered, and where it waits.
+const (
+	SeenPrefix     = "refs/vaultmesh-seen/"
+	IncomingPrefix = "refs/vaultmesh-incoming/"
+)
+
 // SeenRef is where the head stays that was last taken from a peer, or pushed to it.
 // No fetch writes there.
-func SeenRef(peer, ref string) string { return "refs/vaultmesh-seen/" + peer + "/" + short(ref) }
+func SeenRef(peer, ref string) string { return SeenPrefix + peer + "/" + short(ref) }
 
 // IncomingRef is where a peer's head waits until it was judged, and stays if it is
 // held back: it is the evidence.
 func IncomingRef(peer, ref string) string {
-	return "refs/vaultmesh-incoming/" + peer + "/" + short(ref)
+	return IncomingPrefix + peer + "/" + short(ref)
+}
+
+// PeerOf is the peer that a ref below one of the prefixes is about, "" for what was
+// brought by hand, and whether it is something that is held back.
+func PeerOf(ref string) (peer string, held bool) {
+	rest, held := strings.CutPrefix(ref, IncomingPrefix)
+	if !held {
+		rest = strings.TrimPrefix(ref, SeenPrefix)
+	}
+	for _, place := range []string{"/ledger", "/vaultmesh/ledger"} {
+		if name, ok := strings.CutSuffix(rest, place); ok {
+			peer = name
+		}
+	}
+	if peer == byHand {
+		return "", held
+	}
+	return peer, held
 }
 
 func short(ref string) string {
