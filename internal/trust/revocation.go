@@ -65,7 +65,7 @@ func (c *Chain) addRevocations(folders []Folder, now time.Time) {
 			list = append(list, dated{f, found.Since})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b dated) int { return compareProven(a.since, b.since) })
+	slices.SortStableFunc(list, func(a, b dated) int { return CompareProven(a.since, b.since) })
 	for len(list) > 0 {
 		n := slices.IndexFunc(list, func(d dated) bool { return !d.since.Equal(list[0].since) })
 		if n < 0 {
@@ -87,8 +87,8 @@ func (c *Chain) stillGood(list []dated, now time.Time) []revocation {
 	return resolve(good, c.keys)
 }
 
-// compareProven orders proven times; what has none comes last.
-func compareProven(a, b time.Time) int {
+// CompareProven orders proven times; what has none comes last.
+func CompareProven(a, b time.Time) int {
 	switch {
 	case a.IsZero() && b.IsZero():
 		return 0

@@ -72,7 +72,7 @@ func (c *court) readSeals(ctx context.Context, l *ledger.Ledger, genesis *ledger
 		s.proven = ProvenTime(s.finding)
 		c.seals = append(c.seals, s)
 	}
-	slices.SortFunc(c.seals, func(a, b *seal) int { return compareTimes(a.proven, b.proven) })
+	slices.SortFunc(c.seals, func(a, b *seal) int { return trust.CompareProven(a.proven, b.proven) })
 	return nil
 }
 
@@ -86,19 +86,6 @@ func ProvenTime(f trust.Finding) time.Time {
 		}
 	}
 	return earliest
-}
-
-// compareTimes orders times, those that are not known last.
-func compareTimes(a, b time.Time) int {
-	switch {
-	case a.IsZero() && b.IsZero():
-		return 0
-	case a.IsZero():
-		return 1
-	case b.IsZero():
-		return -1
-	}
-	return a.Compare(b)
 }
 
 // look computes the root of a seal anew, at the head that it names.
