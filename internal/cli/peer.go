@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+)
+
+type peerCmd struct {
+	Add    peerAddCmd    `cmd:"" help:"make a remote, and meet it with each sync"`
+	List   peerListCmd   `cmd:"" help:"list the peers"`
+	Status peerStatusCmd `cmd:"" help:"say how peers stand to this ledger, and why one is held back"`
+	Accept peerAcceptCmd `cmd:"" help:"take what a peer shows now, though it showed more before"`
+	Remove peerRemoveCmd `cmd:"" help:"meet a remote no more"`
+}
+
+type peerAddCmd struct {
+	Name string `arg:"" help:"of the remote"`
+	URL  string `arg:"" optional:"" name:"url" help:"its address; not for a remote that is there"`
+}
+
+// Run makes a remote a peer.
+func (c *peerAddCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	there := slices.Contains(a.config.Remotes, c.Name)
+	switch {
+	case there && c.URL != "" && !slices.Contains(a.gitConfig.Values("remote."+c.Name+".url"), c.URL):
+		return fault.New(fault.BadPeer, "the remote %s is there, with another address", c.Name)
+	case !there && c.URL == "":
+		return fault.New(fault.BadPeer, "there is no remote %.80q, and no address to make one", c.Name)
+	case !there:
+		if err := a.repo.AddRemote(a.ctx, c.Name, c.URL); err != nil {
+			return err
+		}
+	}
+	if err := a.repo.SetConfig(a.ctx, config.PeerMark(c.Name), "true"); err != nil {
+		return err
+	}
+	if strings.HasPrefix(a.config.Ref, "refs/vaultmesh/") {
+		if err := a.repo.AddConfig(a.ctx, "remote."+c.Name+".fetch", "+refs/vaultmesh/*:refs/vaultmesh-remotes/"+c.Name+"/*"); err != nil {
+			return err
+		}
+	}
+	if a.out.structured() {
+		return a.out.emit(listedPeer{c.Name, withoutSecret(cmp.Or(c.URL, a.listed(c.Name).URL))})
+	}
+	a.out.line("%s is a peer", c.Name)
+	a.out.line("  git config %s true", config.PeerMark(c.Name))
+	return nil
+}
+
+// listed is a remote as it is shown.
+func (a *app) listed(remote string) listedPeer {
+	p := listedPeer{Peer: remote}
+	if urls := a.gitConfig.Values("remote." + remote + ".url"); len(urls) > 0 {
+		p.URL = withoutSecret(urls[0])
+	}
+	return p
+}
+
+// withoutSecret is an address without the password in it.
+func withoutSecret(address string) string {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return address
+}
+
+type peerListCmd struct{}
+
+// listedPeer is a peer as programs are told.
+type listedPeer struct {
+	Peer string `json:"peer"`
+	URL  string `json:"url"`
+}
+
+// Run lists the peers, and asks none.
+func (c *peerListCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	list := []listedPeer{}
+	for _, p := range a.config.Peers {
+		list = append(list, a.listed(p))
+	}
+	if a.out.structured() {
+		return a.out.emit(list)
+	}
+	for _, p := range list {
+		a.out.line("%s  %s", p.Peer, p.URL)
+	}
+	if len(list) == 0 {
+		a.out.line("no peers; sync meets %s", cmp.Or(a.config.PushRemote(), "nobody"))
+	}
+	return nil
+}
+
+type peerStatusCmd struct {
+	Peers []string `arg:"" optional:"" name:"remote" help:"the remotes to ask; all peers unless one is named"`
+	anchoring
+}
+
+// Run asks peers, judges what they would bring, and takes nothing.
+func (c *peerStatusCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	names, err := a.peers(c.Peers)
+	if err != nil {
+		return err
+	}
+	place, done, err := c.federation(a)
+	if err != nil {
+		return err
+	}
+	defer done()
+	head, err := a.latest()
+	if err != nil {
+		return err
+	}
+	m := &meeting{LedgerCommit: string(head), Peers: []metPeer{}}
+	for _, name := range names {
+		arrival, err := place.Ask(a.ctx, name)
+		if err != nil {
+			return err
+		}
+		p := metPeer{Peer: name, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
+		if arrival.Err != nil {
+			p.fail(arrival.Err)
+		}
+		m.Peers = append(m.Peers, p)
+	}
+	if a.out.structured() {
+		if err := a.out.emit(m); err != nil {
+			return err
+		}
+		return unmet(m.Peers)
+	}
+	for _, p := range m.Peers {
+		a.out.line("%s  %s%s", p.Peer, p.State, brought(p))
+		if p.err != nil {
+			a.explainPeer(place, p)
+		}
+	}
+	return unmet(m.Peers)
+}
+
+func brought(p metPeer) string {
+	if p.Receipts == 0 {
+		return ""
+	}
+	return ", brings " + plural(p.Receipts, "receipt")
+}
+
+// explainPeer says why a peer is not met, and what shows it to others.
+func (a *app) explainPeer(place federation.Place, p metPeer) {
+	a.out.line("  %s: %s", p.Code, p.Message)
+	for _, cause := range fault.From(p.err).Causes() {
+		a.out.line("  %s", cause)
+	}
+	if p.State != federation.HeldBack {
+		return
+	}
+	refs, err := a.repo.Exact(a.ctx, federation.SeenRef(p.Peer, place.Ref), federation.IncomingRef(p.Peer, place.Ref))
+	if err != nil {
+		return
+	}
+	for _, ref := range []struct{ name, what string }{{federation.SeenRef(p.Peer, place.Ref), "showed before"}, {federation.IncomingRef(p.Peer, place.Ref), "shows now"}} {
+		if id := refs[ref.name]; id != "" {
+			a.out.line("  %s  %s  %s", pad(ref.what, -13), id.Short(), ref.name)
+		}
+	}
+}
+
+type peerAcceptCmd struct {
+	Peer string `arg:"" name:"remote" help:"of which something is held back"`
+}
+
+// Run forgets what a peer showed before, on purpose: nothing here is lost by that.
+func (c *peerAcceptCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	if _, err := a.peers([]string{c.Peer}); err != nil {
+		return err
+	}
+	place := federation.Place{Repo: a.repo, Ref: a.config.Ref}
+	before, now, err := place.Accept(a.ctx, c.Peer)
+	if err != nil {
+		return err
+	}
+	if a.out.structured() {
+		return a.out.emit(struct {
+			Peer   string `json:"peer"`
+			Before string `json:"before"`
+			Now    string `json:"now"`
+		}{c.Peer, string(before), string(now)})
+	}
+	a.out.line("%s may show %s from now on; before it showed %s", c.Peer, now.Short(), cmp.Or(before.Short(), "nothing"))
+	return nil
+}
+
+type peerRemoveCmd struct {
+	Peer string `arg:"" name:"remote" help:"a peer"`
+}
+
+// Run takes the mark away; the remote stays, and what it showed is remembered.
+func (c *peerRemoveCmd) Run(a *app) error {
+	if err := a.open(false); err != nil {
+		return err
+	}
+	if !slices.Contains(a.config.Peers, c.Peer) {
+		return fault.New(fault.BadPeer, "%.80q is no peer", c.Peer)
+	}
+	if err := a.repo.UnsetConfig(a.ctx, config.PeerMark(c.Peer)); err != nil {
+		return err
+	}
+	if a.out.structured() {
+		return a.out.emit(a.listed(c.Peer))
+	}
+	a.out.line("%s is no peer any more; the remote stays", c.Peer)
+	return nil
+}
