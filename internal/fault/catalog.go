@@ -244,7 +244,7 @@ var catalog = map[Code]Entry{
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},
-	NotAccepted:      {ExitRefused, "not accepted by the covenant", "have it signed by who may, or change what the covenant accepts of peers (federation.accept):\ngit vaultmesh covenant edit"},
+	NotAccepted:      {ExitRefused, "not accepted by the covenant", "have it signed by who may, or change what the covenant accepts of peers (federation.accept):\ngit vaultmesh sign ID\ngit vaultmesh covenant edit"},
 	BadPeer:          {ExitUsage, "no such peer", "name a remote of this repository, or make one:\ngit vaultmesh peer list\ngit vaultmesh peer add NAME URL"},
 	BadBundle:        {ExitInvalid, "no ledger in the file", "make it where the ledger is, with all of its history:\ngit bundle create FILE refs/vaultmesh/ledger"},
 	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},

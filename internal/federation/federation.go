@@ -438,11 +438,16 @@ func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
 
 // Give pushes the ledger to a peer that lacks something of it. Where another one was
 // quicker, what came meanwhile is taken first. It says whether anything was pushed.
-// The faults are PushFailed (VM702) and those of taking.
+// What the covenant would not have others accept is not pushed, or they would hold
+// back everything of that peer. The faults are PushFailed (VM702), NotAccepted (VM704) and
+// those of taking.
 func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 	for tries := 0; ; tries++ {
 		head, err := p.Repo.Ref(ctx, p.Ref)
 		if err != nil || a.Head == head || a.State == HeldBack || a.State == Unreachable {
+			return false, err
+		}
+		if err := p.presentable(ctx, a, head); err != nil {
 			return false, err
 		}
 		err = p.Repo.PushCommit(ctx, p.Messages, a.Peer, head, p.Ref)
@@ -468,6 +473,32 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return false, err
 		}
 	}
+}
+
+// presentable says whether others would accept what a peer gets now: receipts that
+// nobody signed, or too few, are not to be pushed.
+func (p Place) presentable(ctx context.Context, a Arrival, head gitrepo.OID) error {
+	if a.Head == "" { // it gets a ledger, and takes it whole
+		return nil
+	}
+	ours, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	later, err := ours.At(ctx, head)
+	if err != nil {
+		return err
+	}
+	theirs, err := ours.At(ctx, a.Head)
+	if err != nil {
+		return err
+	}
+	_, unwelcome, err := verify.Welcome(ctx, p.Repo, theirs, later, nil, p.Terms, p.Progress)
+	if err != nil || len(unwelcome) == 0 {
+		return err
+	}
+	return fault.New(fault.NotAccepted, "%d receipts are not accepted of peers by the covenant, such as %s, so that nothing is pushed", len(unwelcome), unwelcome[0].ID.Short()).
+		Because(unwelcome[0].Err)
 }
 
 // pause waits a random time, longer with each try.
