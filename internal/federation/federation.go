@@ -109,21 +109,7 @@ func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
 		return Arrival{}, err
 	}
 	a := Arrival{Peer: peer}
-	heads, err := p.Repo.LsRemote(ctx, p.Messages, peer, p.Ref)
-	if a.Head = heads[p.Ref]; err == nil && a.Head == "" {
-		a.State = Empty
-		return a, nil
-	}
-	seen := gitrepo.OID("")
-	if err == nil {
-		if seen, err = p.Repo.Ref(ctx, SeenRef(peer, p.Ref)); err != nil {
-			return a, err
-		}
-	}
-	known := a.Head == ours.Head || a.Head == seen
-	if err == nil && !known {
-		err = p.Repo.Fetch(ctx, p.Messages, peer, p.Ref, IncomingRef(peer, p.Ref))
-	}
+	a.Head, err = p.fetch(ctx, ours, peer)
 	switch {
 	case fault.Has(err, fault.RemoteFailed):
 		a.State, a.Err = Unreachable, err
@@ -133,20 +119,34 @@ func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
 		return a, nil
 	case err != nil:
 		return a, err
+	case a.Head == "":
+		a.State = Empty
+		return a, nil
 	case a.Head == ours.Head:
 		a.State = Same
 		return a, p.saw(ctx, peer, a.Head)
 	}
-	if !known {
-		// The ref may have moved since it was asked for; or another sync of this clone
-		// has taken what was fetched, and dropped it.
-		fetched, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
-		if err != nil {
-			return a, err
-		}
-		a.Head = cmp.Or(fetched, a.Head)
-	}
 	return p.consider(ctx, ours, a)
+}
+
+// fetch asks a peer for its head, "" for none, and fetches it unless it is known.
+func (p Place) fetch(ctx context.Context, ours *ledger.Ledger, peer string) (gitrepo.OID, error) {
+	heads, err := p.Repo.LsRemote(ctx, p.Messages, peer, p.Ref)
+	head := heads[p.Ref]
+	if err != nil || head == "" || head == ours.Head {
+		return head, err
+	}
+	seen, err := p.Repo.Ref(ctx, SeenRef(peer, p.Ref))
+	if err != nil || head == seen {
+		return head, err
+	}
+	if err := p.Repo.Fetch(ctx, p.Messages, peer, p.Ref, IncomingRef(peer, p.Ref)); err != nil {
+		return head, err
+	}
+	// The ref may have moved since it was asked for; or another sync of this clone has
+	// taken what was fetched, and dropped it.
+	fetched, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
+	return cmp.Or(fetched, head), err
 }
 
 // consider judges a head that was fetched, and holds it against what its peer showed
