@@ -31,7 +31,12 @@ func (c *mergeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := c.take(a, place, c.cosigning, []federation.Arrival{arrival}); err != nil {
+	before, err := a.ledger()
+	if err != nil {
+		return err
+	}
+	arrivals := []federation.Arrival{arrival}
+	if err := c.take(a, place, c.cosigning, arrivals); err != nil {
 		return err
 	}
 	head, err := a.latest()
@@ -40,7 +45,10 @@ func (c *mergeCmd) Run(a *app) error {
 	}
 	p := metPeer{Peer: c.What, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
 	if a.out.structured() {
-		return a.out.emit(meeting{string(head), []metPeer{p}})
+		if err := a.out.emit(meeting{LedgerCommit: string(head), Peers: []metPeer{p}}); err != nil {
+			return err
+		}
+		return a.doubts(place, before, arrivals)
 	}
 	switch arrival.State {
 	case federation.Same, federation.Behind:
@@ -49,7 +57,7 @@ func (c *mergeCmd) Run(a *app) error {
 		a.out.line("%s", p.said())
 	}
 	a.out.line("  head    %s", head)
-	return nil
+	return a.doubts(place, before, arrivals)
 }
 
 // arrival is what the ref or the file holds.

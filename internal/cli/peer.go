@@ -126,11 +126,13 @@ func (c *peerStatusCmd) Run(a *app) error {
 		return err
 	}
 	m := &meeting{LedgerCommit: string(head), Peers: []metPeer{}}
+	var arrivals []federation.Arrival
 	for _, name := range names {
 		arrival, err := place.Ask(a.ctx, name)
 		if err != nil {
 			return err
 		}
+		arrivals = append(arrivals, arrival)
 		p := metPeer{Peer: name, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
 		if arrival.Err != nil {
 			p.fail(arrival.Err)
@@ -141,15 +143,19 @@ func (c *peerStatusCmd) Run(a *app) error {
 		if err := a.out.emit(m); err != nil {
 			return err
 		}
-		return unmet(m.Peers)
-	}
-	for _, p := range m.Peers {
-		a.out.line("%s  %s%s", p.Peer, p.State, brought(p))
-		if p.err != nil {
-			a.explainPeer(place, p)
+	} else {
+		for _, p := range m.Peers {
+			a.out.line("%s  %s%s", p.Peer, p.State, brought(p))
+			if p.err != nil {
+				a.explainPeer(place, p)
+			}
 		}
 	}
-	return unmet(m.Peers)
+	ours, err := a.ledger()
+	if err != nil {
+		return err
+	}
+	return cmp.Or(a.doubts(place, ours, arrivals), unmet(m.Peers))
 }
 
 func brought(p metPeer) string {

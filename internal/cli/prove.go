@@ -18,9 +18,10 @@ const proofSuffix = ".vmproof"
 func isProof(name string) bool { return strings.HasSuffix(name, proofSuffix) }
 
 type proveCmd struct {
-	ID     string `arg:"" help:"the receipt, by its id or the beginning of it"`
-	Output string `short:"o" placeholder:"FILE" help:"where the proof goes, - for standard output; COMPONENT-VERSION.vmproof unless given"`
-	NoSeal bool   `help:"do not seal the ledger, where no seal is over the receipt"`
+	ID      string `arg:"" help:"the receipt, by its id or the beginning of it"`
+	Output  string `short:"o" placeholder:"FILE" help:"where the proof goes, - for standard output; COMPONENT-VERSION.vmproof unless given"`
+	NoSeal  bool   `help:"do not seal the ledger, where no seal is over the receipt"`
+	Against string `placeholder:"SEAL" help:"prove that the seal ID and this one, both signed by one principal, cannot both be true"`
 	signing
 	stamping
 	anchoring
@@ -38,6 +39,9 @@ type proved struct {
 // Run writes a proof. Where no seal is over the receipt it makes one first, if it
 // can sign.
 func (c *proveCmd) Run(a *app) error {
+	if c.Against != "" {
+		return c.against(a)
+	}
 	l, err := a.openLedger(false, c.fetching)
 	if err != nil {
 		return err
@@ -190,18 +194,17 @@ func (c *verifyCmd) proof(a *app) error {
 	if err != nil {
 		return err
 	}
+	if proof.IsContradiction(b) {
+		return c.contradiction(a, b)
+	}
 	m, err := proof.Decode(b)
 	if err != nil {
 		return err
 	}
-	if a.config.Ledger != m.Genesis.ID { // a repository's own ledger says nothing of another
-		a.config.Ledger = receipt.ID{}
-	}
-	terms, err := c.terms(a, m.Genesis.ID)
+	terms, err := c.ofProof(a, m.Genesis.ID)
 	if err != nil {
 		return err
 	}
-	terms.Full = true
 	report, err := verify.Proof(a.ctx, m, terms)
 	if err != nil {
 		return err
@@ -216,6 +219,18 @@ func (c *verifyCmd) proof(a *app) error {
 		}
 	}
 	return c.conclude(a, report, j, titles([]*ledger.Entry{m.Receipt}))
+}
+
+// ofProof are the terms by which a proof of a ledger is judged.
+func (c *verifyCmd) ofProof(a *app, genesis receipt.ID) (*verify.Terms, error) {
+	if a.config.Ledger != genesis { // a repository's own ledger says nothing of another
+		a.config.Ledger = receipt.ID{}
+	}
+	terms, err := c.terms(a, genesis)
+	if err == nil {
+		terms.Full = true
+	}
+	return terms, err
 }
 
 // about sees that a proof is about a file.

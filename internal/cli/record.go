@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -309,7 +310,7 @@ func (c *recordCmd) sync(a *app) error {
 			a.out.note("%s: %s", p.Peer, p.said())
 		}
 	}
-	return unmet(m.Peers)
+	return cmp.Or(m.doubt, unmet(m.Peers))
 }
 
 // orEmpty makes a list that is an array in JSON also when it is empty.

@@ -64,7 +64,11 @@ func (c *sealCmd) seal(a *app, signer sign.Signer) (*record.Outcome, *receipt.Se
 	bar := a.progress("sealing receipts")
 	place := a.place()
 	place.Working, place.Signer, place.Stamper = bar.add, signer, stamper
-	out, body, err := record.Seal(a.ctx, place)
+	terms, err := anchoring{}.terms(a, a.config.Ledger)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, body, err := record.Seal(a.ctx, place, terms)
 	bar.done()
 	if err != nil {
 		return nil, nil, err

@@ -410,6 +410,9 @@ func (a *app) printEntry(e *ledger.Entry, s shown) {
 	for _, link := range r.Links {
 		a.field(link.Rel, link.Receipt.String())
 	}
+	if !r.After.IsZero() {
+		a.field("after", r.After.String())
+	}
 	for _, link := range s.LinkedFrom {
 		a.field("from", link.Receipt+", which says "+link.Rel)
 	}

@@ -7,7 +7,9 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
 
 type syncCmd struct {
@@ -34,7 +36,7 @@ func (c *syncCmd) Run(a *app) error {
 	if err := a.printMet(met); err != nil {
 		return err
 	}
-	return unmet(met.Peers)
+	return cmp.Or(met.doubt, unmet(met.Peers))
 }
 
 // peers are the remotes that are named, else those that are marked, else the default
@@ -62,6 +64,7 @@ func (a *app) peers(named []string) ([]string, error) {
 type meeting struct {
 	LedgerCommit string    `json:"ledger_commit"`
 	Peers        []metPeer `json:"peers"`
+	doubt        error     // seals that cannot both be true came to light
 }
 
 // metPeer is what became of one peer.
@@ -96,10 +99,17 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 		}
 		arrivals = append(arrivals, arrival)
 	}
+	before, err := a.ledger()
+	if err != nil {
+		return nil, err
+	}
 	if err := c.take(a, place, c.cosigning, arrivals); err != nil {
 		return nil, err
 	}
 	m := &meeting{Peers: []metPeer{}}
+	if m.doubt = a.doubts(place, before, arrivals); m.doubt != nil && !fault.Has(m.doubt, fault.Equivocation) {
+		return nil, m.doubt
+	}
 	for _, arrival := range arrivals {
 		p := metPeer{Peer: arrival.Peer, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
 		err := arrival.Err
@@ -117,6 +127,22 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	last, err := a.latest() // what came while it was pushed is taken too
 	m.LedgerCommit = string(last)
 	return m, err
+}
+
+// doubts cross-checks the seals, where a meeting brought anything to light.
+func (a *app) doubts(place federation.Place, before *ledger.Ledger, arrivals []federation.Arrival) error {
+	var heldBack []gitrepo.OID
+	news := false
+	for _, arrival := range arrivals {
+		news = news || arrival.New > 0
+		if arrival.State == federation.HeldBack && arrival.Head != "" {
+			heldBack = append(heldBack, arrival.Head)
+		}
+	}
+	if !news && len(heldBack) == 0 {
+		return nil
+	}
+	return a.crossCheck(place, before, heldBack)
 }
 
 // take merges what is welcome, has merges co-signed where that is wanted, and sees to

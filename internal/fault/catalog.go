@@ -105,6 +105,8 @@ const (
 	NotAccepted      Code = "VM704" // the covenant does not accept what a peer brings
 	BadPeer          Code = "VM705" // no remote of that name, or an address that is none
 	BadBundle        Code = "VM706" // a file that carries no ledger, or not the whole of it
+	Equivocation     Code = "VM707" // one principal signed two seals that cannot both be true
+	NoContradiction  Code = "VM708" // two seals that can both be true
 	Internal         Code = "VM901" // a fault of this program
 	Interrupted      Code = "VM902" // stopped by the user
 	OutputFailed     Code = "VM903" // standard output cannot be written
@@ -246,9 +248,12 @@ var catalog = map[Code]Entry{
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},
 	NotAccepted:      {ExitRefused, "not accepted by the covenant", "have it signed by who may, or change what the covenant accepts of peers (federation.accept):\ngit vaultmesh sign ID\ngit vaultmesh covenant edit"},
 	BadPeer:          {ExitUsage, "no such peer", "name a remote of this repository, or make one:\ngit vaultmesh peer list\ngit vaultmesh peer add NAME URL"},
-	BadBundle:        {ExitInvalid, "no ledger in the file", "make it where the ledger is, with all of its history:\ngit bundle create FILE refs/vaultmesh/ledger"},
-	Internal:         {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
-	Interrupted:      {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
-	OutputFailed:     {ExitOther, "output cannot be written", "look at the disk or the program that reads the output"},
-	BadProofFile:     {ExitInvalid, "proof file is malformed", "it was cut off, changed or packed anew on its way; get it again from where it was made, as an attachment"},
+	Equivocation: {ExitInvalid, "two seals that cannot both be true", "whoever signed both is not to be believed about either; show it to others, then take the key out of use:\n" +
+		"git vaultmesh prove {first} --against {second}"},
+	NoContradiction: {ExitNotFound, "two seals that can both be true", "see what each is over, and who signed it:\ngit vaultmesh show ID"},
+	BadBundle:       {ExitInvalid, "no ledger in the file", "make it where the ledger is, with all of its history:\ngit bundle create FILE refs/vaultmesh/ledger"},
+	Internal:        {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
+	Interrupted:     {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
+	OutputFailed:    {ExitOther, "output cannot be written", "look at the disk or the program that reads the output"},
+	BadProofFile:    {ExitInvalid, "proof file is malformed", "it was cut off, changed or packed anew on its way; get it again from where it was made, as an attachment"},
 }

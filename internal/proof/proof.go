@@ -34,14 +34,19 @@ const Schema = "vaultmesh.proof/v1"
 // maxManifest is the most bytes of proof.json.
 const maxManifest = 4 << 20
 
-// manifest is proof.json. Its fields stand in the order of the canonical form.
+// manifest is proof.json.
 type manifest struct {
-	Covenants   []receipt.ID  `json:"covenants"` // sorted
-	Ledger      receipt.ID    `json:"ledger"`    // the genesis
-	Receipt     receipt.ID    `json:"receipt"`
-	Revocations []receipt.ID  `json:"revocations"` // sorted
-	Schema      string        `json:"schema"`
-	Seal        *sealManifest `json:"seal,omitempty"`
+	lawManifest
+	Receipt receipt.ID    `json:"receipt"`
+	Seal    *sealManifest `json:"seal,omitempty"`
+}
+
+// lawManifest names by what is judged, in every proof.json.
+type lawManifest struct {
+	Covenants   []receipt.ID `json:"covenants"`   // sorted
+	Ledger      receipt.ID   `json:"ledger"`      // the genesis
+	Revocations []receipt.ID `json:"revocations"` // sorted
+	Schema      string       `json:"schema"`
 }
 
 // sealManifest names the seal, and the way of each file of the receipt to its root.
@@ -63,26 +68,45 @@ const (
 
 // Encode writes a proof. files reads the files of an entry, by name.
 func Encode(m *verify.Mailed, files func(*ledger.Entry) (map[string][]byte, error)) ([]byte, error) {
-	list := manifest{Covenants: []receipt.ID{}, Ledger: m.Genesis.ID, Receipt: m.Receipt.ID, Revocations: []receipt.ID{}, Schema: Schema}
-	entries := map[receipt.ID]*ledger.Entry{m.Genesis.ID: m.Genesis, m.Receipt.ID: m.Receipt}
-	for _, e := range m.Covenants {
-		list.Covenants, entries[e.ID] = append(list.Covenants, e.ID), e
-	}
-	for _, e := range m.Revocations {
-		list.Revocations, entries[e.ID] = append(list.Revocations, e.ID), e
-	}
+	w := newWriter(m.Law, Schema)
+	list := manifest{lawManifest: w.law, Receipt: m.Receipt.ID}
+	w.entries[m.Receipt.ID] = m.Receipt
 	if m.Seal != nil {
-		list.Seal, entries[m.Seal.ID] = &sealManifest{Paths: []pathManifest{}, Receipt: m.Seal.ID}, m.Seal
+		list.Seal, w.entries[m.Seal.ID] = &sealManifest{Paths: []pathManifest{}, Receipt: m.Seal.ID}, m.Seal
 		for _, p := range m.Paths {
 			list.Seal.Paths = append(list.Seal.Paths, pathManifest{p.Index, p.Name, p.Path})
 		}
 	}
-	text, err := canon.Marshal(list, maxManifest)
+	return w.write(list, readme, files)
+}
+
+// writer collects what a proof holds.
+type writer struct {
+	law     lawManifest
+	entries map[receipt.ID]*ledger.Entry
+}
+
+// newWriter begins a proof with what is judged by.
+func newWriter(law verify.Law, schema string) *writer {
+	w := &writer{lawManifest{Covenants: []receipt.ID{}, Ledger: law.Genesis.ID, Revocations: []receipt.ID{}, Schema: schema},
+		map[receipt.ID]*ledger.Entry{law.Genesis.ID: law.Genesis}}
+	for _, e := range law.Covenants {
+		w.law.Covenants, w.entries[e.ID] = append(w.law.Covenants, e.ID), e
+	}
+	for _, e := range law.Revocations {
+		w.law.Revocations, w.entries[e.ID] = append(w.law.Revocations, e.ID), e
+	}
+	return w
+}
+
+// write makes the archive.
+func (w *writer) write(manifest any, readme string, files func(*ledger.Entry) (map[string][]byte, error)) ([]byte, error) {
+	text, err := canon.Marshal(manifest, maxManifest)
 	if err != nil {
 		return nil, err
 	}
 	archive := []bundle.File{{Name: manifestName, Data: text}, {Name: readmeName, Data: []byte(readme)}}
-	for id, e := range entries {
+	for id, e := range w.entries {
 		all, err := files(e)
 		if err != nil {
 			return nil, err
@@ -94,108 +118,134 @@ func Encode(m *verify.Mailed, files func(*ledger.Entry) (map[string][]byte, erro
 	return bundle.Write(archive)
 }
 
-// Decode reads a proof strictly: nothing is missing, nothing is there that the
-// manifest does not name, and written again it gives the same bytes. The fault is
-// BadProofFile (VM904).
+// Decode reads a proof of a receipt strictly: nothing is missing, nothing is there
+// that the manifest does not name, and written again it gives the same bytes. The
+// fault is BadProofFile (VM904).
 func Decode(b []byte) (*verify.Mailed, error) {
+	r, err := open(b)
+	if err != nil {
+		return nil, err
+	}
+	list := new(manifest)
+	if err := r.manifest(list, &list.lawManifest, Schema, readme); err != nil {
+		return nil, err
+	}
+	m, err := list.mailed(r)
+	if err != nil {
+		return nil, err
+	}
+	return m, r.finished()
+}
+
+// reader gives the folders of an archive, each of which must be asked for.
+type reader struct {
+	top     map[string][]byte
+	folders map[string]map[string][]byte
+	taken   map[receipt.ID]*ledger.Entry
+}
+
+func open(b []byte) (*reader, error) {
 	archive, err := bundle.Read(b)
 	if err != nil {
 		return nil, err
 	}
-	folders := make(map[string]map[string][]byte)
-	top := make(map[string][]byte)
+	r := &reader{make(map[string][]byte), make(map[string]map[string][]byte), make(map[receipt.ID]*ledger.Entry)}
 	for _, f := range archive {
 		folder, name, below := strings.Cut(f.Name, "/")
 		switch {
 		case !below:
-			top[f.Name] = f.Data
-		case folders[folder] == nil:
-			folders[folder] = map[string][]byte{name: f.Data}
+			r.top[f.Name] = f.Data
+		case r.folders[folder] == nil:
+			r.folders[folder] = map[string][]byte{name: f.Data}
 		default:
-			folders[folder][name] = f.Data
+			r.folders[folder][name] = f.Data
 		}
 	}
-	list, err := readManifest(top)
-	if err != nil {
-		return nil, err
-	}
-	m, err := list.mailed(folders)
-	if err != nil {
-		return nil, err
-	}
-	for folder := range folders {
-		return nil, bad("the folder %.80s is not in proof.json", folder)
-	}
-	return m, nil
+	return r, nil
 }
 
-func bad(format string, args ...any) *fault.Error {
-	return fault.New(fault.BadProofFile, "this is no proof: "+format, args...)
-}
-
-// readManifest reads what lies at the top: the manifest and the readme.
-func readManifest(top map[string][]byte) (*manifest, error) {
-	text, there := top[manifestName]
-	if !there || len(top) != 2 || string(top[readmeName]) != readme {
-		return nil, bad("beside the folders are not just proof.json and readme.txt as they should be")
+// manifest reads what lies at the top: the manifest and the readme. law is the part
+// of list that every manifest has.
+func (r *reader) manifest(list any, law *lawManifest, schema, readme string) error {
+	text, there := r.top[manifestName]
+	if !there || len(r.top) != 2 || string(r.top[readmeName]) != readme {
+		return bad("beside the folders are not just proof.json and readme.txt as they should be")
 	}
 	if err := canon.Check(text, maxManifest); err != nil {
-		return nil, bad("proof.json is not canonical").Because(err)
+		return bad("proof.json is not canonical").Because(err)
 	}
-	list := new(manifest)
 	err := json.Unmarshal(text, list)
 	var again []byte
 	if err == nil {
 		again, err = canon.Marshal(list, maxManifest)
 	}
 	if err != nil || string(again) != string(text) {
-		return nil, bad("proof.json has fields of another form")
+		return bad("proof.json has fields of another form")
 	}
 	sorted := func(ids []receipt.ID) bool {
 		return ids != nil && slices.IsSortedFunc(ids, receipt.ID.Compare) && len(slices.Compact(slices.Clone(ids))) == len(ids)
 	}
 	switch {
-	case list.Schema != Schema:
-		return nil, bad("its schema is %.40q, and this program reads %s", list.Schema, Schema)
-	case !sorted(list.Covenants) || !sorted(list.Revocations):
-		return nil, bad("a list in proof.json is not sorted, or has something twice")
+	case law.Schema != schema:
+		return bad("its schema is %.40q, and this program reads %s", law.Schema, schema)
+	case !sorted(law.Covenants) || !sorted(law.Revocations):
+		return bad("a list in proof.json is not sorted, or has something twice")
 	}
-	return list, nil
+	return nil
 }
 
-// mailed takes the folders that the manifest names, each once.
-func (list *manifest) mailed(folders map[string]map[string][]byte) (*verify.Mailed, error) {
-	taken := make(map[receipt.ID]*ledger.Entry)
-	take := func(id receipt.ID) (*ledger.Entry, error) {
-		if e := taken[id]; e != nil {
-			return e, nil
-		}
-		files := folders[id.String()]
-		if files["receipt.json"] == nil {
-			return nil, bad("the receipt %s is missing", id.Short())
-		}
-		delete(folders, id.String())
-		taken[id] = ledger.EntryOf(id.String(), files)
-		return taken[id], nil
+// take is the entry of a folder, which may be asked for more than once.
+func (r *reader) take(id receipt.ID) (*ledger.Entry, error) {
+	if e := r.taken[id]; e != nil {
+		return e, nil
 	}
+	files := r.folders[id.String()]
+	if files["receipt.json"] == nil {
+		return nil, bad("the receipt %s is missing", id.Short())
+	}
+	delete(r.folders, id.String())
+	r.taken[id] = ledger.EntryOf(id.String(), files)
+	return r.taken[id], nil
+}
+
+// law takes what is judged by.
+func (r *reader) law(list lawManifest) (law verify.Law, err error) {
+	if law.Genesis, err = r.take(list.Ledger); err != nil {
+		return law, err
+	}
+	for _, part := range []struct {
+		ids []receipt.ID
+		to  *[]*ledger.Entry
+	}{{list.Covenants, &law.Covenants}, {list.Revocations, &law.Revocations}} {
+		for _, id := range part.ids {
+			e, err := r.take(id)
+			if err != nil {
+				return law, err
+			}
+			*part.to = append(*part.to, e)
+		}
+	}
+	return law, nil
+}
+
+// finished says whether every folder was asked for.
+func (r *reader) finished() error {
+	for folder := range r.folders {
+		return bad("the folder %.80s is not in proof.json", folder)
+	}
+	return nil
+}
+
+func bad(format string, args ...any) *fault.Error {
+	return fault.New(fault.BadProofFile, "this is no proof: "+format, args...)
+}
+
+// mailed takes the folders that the manifest names.
+func (list *manifest) mailed(r *reader) (*verify.Mailed, error) {
 	m := new(verify.Mailed)
 	var err error
-	if m.Receipt, err = take(list.Receipt); err == nil {
-		m.Genesis, err = take(list.Ledger)
-	}
-	for _, id := range list.Covenants {
-		if err == nil {
-			var e *ledger.Entry
-			e, err = take(id)
-			m.Covenants = append(m.Covenants, e)
-		}
-	}
-	for _, id := range list.Revocations {
-		if err == nil {
-			var e *ledger.Entry
-			e, err = take(id)
-			m.Revocations = append(m.Revocations, e)
-		}
+	if m.Receipt, err = r.take(list.Receipt); err == nil {
+		m.Law, err = r.law(list.lawManifest)
 	}
 	if err != nil || list.Seal == nil {
 		return m, err
@@ -210,11 +260,11 @@ func (list *manifest) mailed(folders map[string]map[string][]byte) (*verify.Mail
 		}
 		m.Paths = append(m.Paths, verify.SealedFile{Name: p.Name, Index: p.Index, Path: p.Path})
 	}
-	m.Seal, err = take(list.Seal.Receipt)
+	m.Seal, err = r.take(list.Seal.Receipt)
 	return m, err
 }
 
-// readme is in every proof, the same in each.
+// readme is in every proof of a receipt, the same in each.
 const readme = `This is a proof about one receipt of a git-vaultmesh ledger. With that program:
 
     git vaultmesh verify FILE.vmproof --ledger ID

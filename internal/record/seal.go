@@ -1,16 +1,20 @@
 package record
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// Seal records the root over everything in the ledger so far.
-func Seal(ctx context.Context, p Place) (*Outcome, *receipt.Seal, error) {
+// Seal records the root over everything in the ledger so far, after the newest seal
+// that anybody of the covenant vouches for.
+func Seal(ctx context.Context, p Place, terms *verify.Terms) (*Outcome, *receipt.Seal, error) {
 	l, err := ledger.Open(ctx, p.Repo, p.Ref)
 	if err != nil {
 		return nil, nil, err
@@ -28,6 +32,35 @@ func Seal(ctx context.Context, p Place) (*Outcome, *receipt.Seal, error) {
 		return nil, nil, fault.New(fault.NoKey, "a seal is worth its signature, and nobody is to sign it")
 	}
 	body := &receipt.Seal{Receipts: receipts, Files: int64(len(names)), Head: p.object(l.Head), Root: root}
-	out, err := Own(ctx, p, &receipt.Receipt{Kind: receipt.KindSeal, Seal: body})
+	after, err := p.newestSeal(ctx, l, body, terms)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := Own(ctx, p, &receipt.Receipt{Kind: receipt.KindSeal, Seal: body, After: after})
 	return out, body, err
+}
+
+// newestSeal is that of the seals in a ledger which is over most, zero where there is
+// none. What is sealed must have grown out of what that one is over: then it has all
+// of it, which is what naming it says.
+func (p Place) newestSeal(ctx context.Context, l *ledger.Ledger, body *receipt.Seal, terms *verify.Terms) (receipt.ID, error) {
+	seals, err := verify.Seals(ctx, l, nil, terms)
+	if err != nil {
+		return receipt.ID{}, err
+	}
+	slices.SortStableFunc(seals, func(a, b verify.Sealed) int { return cmp.Compare(b.Receipt.Seal.Files, a.Receipt.Seal.Files) })
+	for _, s := range seals {
+		other := s.Receipt.Seal
+		if other.Files >= body.Files || other.Receipts >= body.Receipts {
+			continue
+		}
+		grown, err := p.Repo.IsAncestor(ctx, gitrepo.OID(other.Head.Hex()), l.Head)
+		if err == nil && grown {
+			return s.ID, nil
+		}
+		if fault.Has(err, fault.Interrupted) {
+			return receipt.ID{}, err
+		}
+	}
+	return receipt.ID{}, nil
 }

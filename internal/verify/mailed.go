@@ -7,21 +7,25 @@ import (
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
-	"github.com/VaultSovereign/git-vaultmesh/internal/merkle"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// Mailed is a receipt with everything that is needed to judge it without its
-// repository.
-type Mailed struct {
-	Receipt     *ledger.Entry
+// Law is by what receipts are judged without their repository.
+type Law struct {
 	Genesis     *ledger.Entry
 	Covenants   []*ledger.Entry // sorted by id
 	Revocations []*ledger.Entry // sorted by id
-	Seal        *ledger.Entry   // nil where no seal is over the receipt
-	Paths       []SealedFile    // sorted by name
+}
+
+// Mailed is a receipt with everything that is needed to judge it without its
+// repository.
+type Mailed struct {
+	Law
+	Receipt *ledger.Entry
+	Seal    *ledger.Entry // nil where no seal is over the receipt
+	Paths   []SealedFile  // sorted by name
 }
 
 // SealedFile is a file of the receipt and its way up to the root of the seal.
@@ -53,14 +57,21 @@ func Gather(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, terms *Terms
 	if found.Err != nil {
 		return nil, found.Err
 	}
-	m := &Mailed{Receipt: e, Genesis: genesis}
-	if m.Covenants, err = held(ctx, l, genesis, known.Covenants); err != nil {
-		return nil, err
-	}
-	if m.Revocations, err = held(ctx, l, genesis, known.Revocations); err != nil {
+	m := &Mailed{Receipt: e}
+	if m.Law, err = gatherLaw(ctx, l, genesis, known); err != nil {
 		return nil, err
 	}
 	return m, c.addSeal(ctx, l, m)
+}
+
+// gatherLaw collects the covenants and revocations of a ledger.
+func gatherLaw(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, known *rolls) (Law, error) {
+	law := Law{Genesis: genesis}
+	var err error
+	if law.Covenants, err = held(ctx, l, genesis, known.Covenants); err == nil {
+		law.Revocations, err = held(ctx, l, genesis, known.Revocations)
+	}
+	return law, err
 }
 
 // held are the entries at some paths that hold by themselves, sorted by id.
@@ -103,21 +114,11 @@ func (c *court) addSeal(ctx context.Context, l *ledger.Ledger, m *Mailed) error 
 	m.Seal = best.entry
 	for _, name := range under {
 		index, _ := slices.BinarySearch(leaves, m.Receipt.ID.String()+"/"+name)
-		path, _, err := merkle.Path(uint64(index), uint64(len(leaves)), func(yield func([]byte) bool) {
-			for _, leaf := range leaves {
-				if !yield([]byte(leaf)) {
-					return
-				}
-			}
-		})
+		leaf, err := leafAt(leaves, index)
 		if err != nil {
 			return err
 		}
-		file := SealedFile{Name: name, Index: uint64(index), Path: []receipt.Digest{}}
-		for _, h := range path {
-			file.Path = append(file.Path, h)
-		}
-		m.Paths = append(m.Paths, file)
+		m.Paths = append(m.Paths, SealedFile{Name: name, Index: leaf.Index, Path: leaf.Path})
 	}
 	return nil
 }
@@ -125,27 +126,18 @@ func (c *court) addSeal(ctx context.Context, l *ledger.Ledger, m *Mailed) error 
 // Proof judges a mailed receipt, in the same steps as one in a ledger. The head,
 // the dates of folders and the history are a ledger's own, and are not there.
 func Proof(ctx context.Context, m *Mailed, terms *Terms) (*Report, error) {
-	t := newTally()
-	t.single, t.receipts = true, 1
-	t.checked(ledger.StepLayout)
 	l := new(ledger.Ledger) // everything was read already
-	others := append(append([]*ledger.Entry{m.Genesis}, m.Covenants...), m.Revocations...)
-	if m.Seal != nil {
-		others = append(others, m.Seal)
+	t, err := m.court(ctx, l, terms)
+	if err != nil {
+		return nil, err
 	}
-	for _, e := range others {
-		if err := t.form(ctx, l, m.Genesis, e); err != nil {
+	t.receipts = 1
+	c := t.court
+	if m.Seal != nil {
+		if err := t.form(ctx, l, m.Genesis, m.Seal); err != nil {
 			return nil, err
 		}
 	}
-	c := &court{terms: terms}
-	var err error
-	if c.chain, err = m.chain(ctx, l, terms); err != nil {
-		return nil, err
-	}
-	t.court = c
-	c.anchored(t, l, m.Genesis)
-	c.covenanted(t, l)
 	sealed, err := m.sealed(ctx, l, c, t)
 	if err != nil {
 		return nil, err
@@ -167,8 +159,28 @@ func Proof(ctx context.Context, m *Mailed, terms *Terms) (*Report, error) {
 	return t.report(""), nil
 }
 
+// court judges what came along to judge by: its form, the anchor and the covenants.
+func (m *Law) court(ctx context.Context, l *ledger.Ledger, terms *Terms) (*tally, error) {
+	t := newTally()
+	t.single = true
+	t.checked(ledger.StepLayout)
+	for _, e := range append(append([]*ledger.Entry{m.Genesis}, m.Covenants...), m.Revocations...) {
+		if err := t.form(ctx, l, m.Genesis, e); err != nil {
+			return nil, err
+		}
+	}
+	chain, err := m.chain(ctx, l, terms)
+	if err != nil {
+		return nil, err
+	}
+	t.court = &court{terms: terms, chain: chain}
+	t.court.anchored(t, l, m.Genesis)
+	t.court.covenanted(t, l)
+	return t, nil
+}
+
 // chain reads the covenants that came along. One that does not hold is none.
-func (m *Mailed) chain(ctx context.Context, l *ledger.Ledger, terms *Terms) (*trust.Chain, error) {
+func (m *Law) chain(ctx context.Context, l *ledger.Ledger, terms *Terms) (*trust.Chain, error) {
 	read := func(entries []*ledger.Entry) ([]trust.Folder, error) {
 		var list []trust.Folder
 		for _, e := range entries {
@@ -221,13 +233,9 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 	}
 	times, proven := make(map[string]time.Time), ProvenTime(found)
 	for _, p := range m.Paths {
-		leaf := []byte(m.Receipt.ID.String() + "/" + p.Name)
-		path := make([]merkle.Hash, len(p.Path))
-		for i, h := range p.Path {
-			path[i] = h
-		}
-		if err := merkle.VerifyPath(body.Root, uint64(body.Files), p.Index, leaf, path); err != nil {
-			problem(fault.New(fault.SealBroken, "the path of %s does not lead to the root of the seal", p.Name).Because(err))
+		leaf := Leaf{Name: m.Receipt.ID.String() + "/" + p.Name, Index: p.Index, Path: p.Path}
+		if err := leaf.leads(body); err != nil {
+			problem(err)
 			return nil, nil
 		}
 		if !proven.IsZero() {

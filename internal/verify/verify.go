@@ -115,6 +115,9 @@ func (t *tally) allSeals(ctx context.Context, l *ledger.Ledger) error {
 			t.checked(StepSeal)
 		}
 	}
+	for _, c := range Contradictions(t.court.vouched()) {
+		t.problem(ledger.Problem{Step: StepSeal, Path: c.Seals[1].Path, Err: c.Err()})
+	}
 	t.sealedBy = []string{fmt.Sprintf("count %d", t.judged[StepSeal])}
 	return nil
 }
@@ -369,13 +372,6 @@ func (t *tally) judge(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, f 
 // concluded counts what the signatures of an entry come to. In a whole ledger a
 // receipt that is not trusted says nothing about the others, unless that is asked for.
 func (t *tally) concluded(e *ledger.Entry, found trust.Finding) {
-	broken, malformed := found.Broken()
-	if len(found.Signatures) > 0 {
-		t.checked(StepSignatures)
-	}
-	if len(found.Tokens) > 0 {
-		t.checked(StepTimestamps)
-	}
 	t.checked(StepSigners)
 	if !found.Until.IsZero() && (t.until.IsZero() || found.Until.Before(t.until)) {
 		t.until = found.Until
@@ -387,19 +383,35 @@ func (t *tally) concluded(e *ledger.Entry, found trust.Finding) {
 	if len(t.findings) < maxFindings && (t.single || !found.Trusted()) {
 		t.findings = append(t.findings, Finding{e.ID, e.Path, found})
 	}
+	t.unbroken(e, found)
+	if found.Err != nil && (t.single || t.court.terms.Strict) {
+		t.proofProblem(StepSigners, e, found.Err)
+	}
+}
+
+// unbroken judges that the signatures and tokens of an entry are what they look like,
+// whoever is trusted.
+func (t *tally) unbroken(e *ledger.Entry, found trust.Finding) {
+	broken, malformed := found.Broken()
+	if len(found.Signatures) > 0 {
+		t.checked(StepSignatures)
+	}
+	if len(found.Tokens) > 0 {
+		t.checked(StepTimestamps)
+	}
 	if !t.single && !t.court.terms.Strict {
 		return
 	}
-	report := func(step ledger.Step, errs ...error) {
-		for _, err := range errs {
-			t.problem(ledger.Problem{Step: step, Path: e.Path, Err: fault.From(err).With("receipt", e.ID.Short())})
-		}
+	for _, err := range broken {
+		t.proofProblem(StepSignatures, e, err)
 	}
-	report(StepSignatures, broken...)
-	report(StepTimestamps, malformed...)
-	if found.Err != nil {
-		report(StepSigners, found.Err)
+	for _, err := range malformed {
+		t.proofProblem(StepTimestamps, e, err)
 	}
+}
+
+func (t *tally) proofProblem(step ledger.Step, e *ledger.Entry, err error) {
+	t.problem(ledger.Problem{Step: step, Path: e.Path, Err: fault.From(err).With("receipt", e.ID.Short())})
 }
 
 // maxFindings bounds how many are kept of a whole ledger.
