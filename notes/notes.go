@@ -40,6 +40,7 @@ type Set struct {
 	fans   map[string]gitrepo.OID   // folders of the root that were not read, by their two digits
 	blobs  blobs                    // of each commit
 	before blobs                    // the same as of base, where it is read
+	theirs blobs                    // the same as of notes that are taken in
 	lines  map[gitrepo.OID][]string // ours, that are to be added
 	trees  map[gitrepo.OID]bool     // that are there already
 }
@@ -116,6 +117,7 @@ func interruption(err error) error {
 // load reads what notes say: all of it, or only the folders of commits that
 // get lines, where the root is laid out as we do and nobody else wrote to it.
 func (s *Set) load(ctx context.Context, repo *gitrepo.Repo, all bool) error {
+	all = all || len(s.theirs) > 0
 	if s.root == "" {
 		return nil
 	}
@@ -256,17 +258,29 @@ func (w *writing) add(kind string, data []byte) gitrepo.OID {
 // note is what the note of a commit is to say.
 type note struct {
 	ours, others []string
+	theirs       []string    // what others wrote in notes that are taken in
+	whole        gitrepo.OID // the blob that is taken in, where it has nothing of ours
 	blob         gitrepo.OID // the one it has, where it has one
 	foreign      bool        // that blob has nothing of ours
 	unreadable   bool        // nobody knows what others wrote there
 }
 
 // question asks what a blob says of a commit's note. Of an earlier one only
-// our lines count: others may have meant to remove theirs.
+// our lines count: others may have meant to remove theirs. Of one that is taken in
+// only those of others do: ours are made from the ledger here.
 type question struct {
 	commit, blob gitrepo.OID
-	earlier      bool
+	from         source
 }
+
+// source is where a blob comes from.
+type source int
+
+const (
+	present source = iota
+	earlier
+	takenIn
+)
 
 // notes settles the blob of each commit's note.
 func (w *writing) notes(ctx context.Context, repo *gitrepo.Repo, fresh bool) error {
@@ -283,9 +297,16 @@ func (w *writing) notes(ctx context.Context, repo *gitrepo.Repo, fresh bool) err
 	}
 	for _, commit := range slices.Sorted(maps.Keys(said)) {
 		n := said[commit]
-		if n.unreadable || n.foreign && len(n.ours) == 0 {
+		others := strings.Join(n.others, "\n\n")
+		all := together(others, n.theirs)
+		switch text := spell(n.ours, all); {
+		case n.unreadable:
 			w.note[commit] = n.blob
-		} else if text := spell(n.ours, strings.Join(n.others, "\n\n")); text != "" {
+		case n.whole != "" && len(n.ours) == 0 && all == n.theirs[0]:
+			w.note[commit] = n.whole
+		case n.foreign && len(n.ours) == 0 && all == others:
+			w.note[commit] = n.blob
+		case text != "":
 			w.note[commit] = w.add(gitrepo.TypeBlob, []byte(text))
 		}
 	}
@@ -297,19 +318,26 @@ func (w *writing) notes(ctx context.Context, repo *gitrepo.Repo, fresh bool) err
 func (w *writing) questions(fresh bool) []question {
 	var asked []question
 	for _, commit := range slices.Sorted(maps.Keys(w.blobs)) {
-		blobs, touched := w.blobs[commit], len(w.before) > 0 && !slices.Equal(w.blobs[commit], w.before[commit])
+		blobs, touched := w.blobs[commit], len(w.before) > 0 && !slices.Equal(w.blobs[commit], w.before[commit]) || w.differs(commit)
 		if !fresh && !touched && len(blobs) == 1 && len(w.lines[commit]) == 0 {
 			w.note[commit] = blobs[0]
 			continue
 		}
 		for _, b := range blobs {
-			asked = append(asked, question{commit, b, false})
+			asked = append(asked, question{commit, b, present})
+		}
+	}
+	for _, commit := range slices.Sorted(maps.Keys(w.theirs)) {
+		if w.differs(commit) {
+			for _, b := range w.theirs[commit] {
+				asked = append(asked, question{commit, b, takenIn})
+			}
 		}
 	}
 	for _, commit := range slices.Sorted(maps.Keys(w.before)) {
 		if !fresh && !slices.Equal(w.blobs[commit], w.before[commit]) {
 			for _, b := range w.before[commit] {
-				asked = append(asked, question{commit, b, true})
+				asked = append(asked, question{commit, b, earlier})
 			}
 		}
 	}
@@ -333,8 +361,16 @@ func (w *writing) read(ctx context.Context, repo *gitrepo.Repo, asked []question
 		switch {
 		case interruption(err) != nil:
 			return err
-		case q.earlier:
+		case q.from == earlier:
 			n.ours = append(n.ours, ours...)
+			return nil
+		case q.from == takenIn:
+			if err == nil && o.Type == gitrepo.TypeBlob && others != "" {
+				n.theirs = append(n.theirs, others)
+			}
+			if len(ours) == 0 && len(n.theirs) == 1 {
+				n.whole = q.blob
+			}
 			return nil
 		case err != nil:
 			n.blob, n.unreadable = q.blob, true

@@ -35,6 +35,21 @@ func Update(ctx context.Context, repo *gitrepo.Repo, l *ledger.Ledger, step func
 	})
 }
 
+// Adopt takes what others wrote in the notes at a commit into ours, such as a remote's.
+// It is false when nothing was new.
+func Adopt(ctx context.Context, repo *gitrepo.Repo, l *ledger.Ledger, commit gitrepo.OID) (bool, error) {
+	return retried(func() (bool, error) {
+		set, err := notes.Read(ctx, repo)
+		if err == nil {
+			err = set.Adopt(ctx, repo, commit)
+		}
+		if err != nil {
+			return false, err
+		}
+		return write(ctx, repo, l, set, false)
+	})
+}
+
 // Rebuild makes the notes anew. What others wrote beside our lines is kept. It
 // is false when they were the same.
 func Rebuild(ctx context.Context, repo *gitrepo.Repo, l *ledger.Ledger, step func()) (bool, error) {

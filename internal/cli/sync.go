@@ -14,7 +14,8 @@ import (
 
 type syncCmd struct {
 	Peers  []string `arg:"" optional:"" name:"remote" help:"the remotes to meet; all peers unless one is named"`
-	NoPush bool     `help:"take what they have, and push nothing"`
+	NoPush bool     `xor:"push" help:"take what they have, and push nothing"`
+	Notes  bool     `xor:"push" help:"bring git's notes and theirs together too"`
 	cosigning
 	anchoring
 }
@@ -74,6 +75,7 @@ type metPeer struct {
 	Head     string           `json:"head"`  // the peer's, as it was found; "" for none
 	Receipts int              `json:"receipts"`
 	Pushed   bool             `json:"pushed"`
+	Notes    bool             `json:"notes"` // were pushed
 	Code     fault.Code       `json:"code,omitempty"`
 	Message  string           `json:"message,omitempty"`
 	err      error
@@ -115,6 +117,9 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 		err := arrival.Err
 		if err == nil && !c.NoPush {
 			p.Pushed, err = place.Give(a.ctx, arrival)
+		}
+		if err == nil && c.Notes {
+			p.Notes, err = place.ShareNotes(a.ctx, arrival.Peer)
 		}
 		if fault.Has(err, fault.Interrupted) {
 			return nil, err
@@ -225,6 +230,9 @@ func (p metPeer) said() string {
 	}
 	if p.Pushed {
 		words = append(words, "pushed")
+	}
+	if p.Notes {
+		words = append(words, "pushed notes")
 	}
 	switch {
 	case len(words) > 0:

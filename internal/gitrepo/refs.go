@@ -452,8 +452,15 @@ func (r *Repo) PushCommit(ctx context.Context, messages io.Writer, remote string
 	return r.push(ctx, messages, remote, string(id), ref)
 }
 
-func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref string) error {
-	_, err := r.git.talk(ctx, messages, "push", "--quiet", "--end-of-options", remote, what+":"+ref)
+// PushLeased pushes a commit to a remote's ref in the place of another one, if that is
+// what is there; "" if nothing is. The fault is PushFailed (VM702).
+func (r *Repo) PushLeased(ctx context.Context, messages io.Writer, remote string, id, there OID, ref string) error {
+	return r.push(ctx, messages, remote, string(id), ref, "--force-with-lease="+ref+":"+string(there))
+}
+
+func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref string, options ...string) error {
+	args := append([]string{"push", "--quiet"}, options...)
+	_, err := r.git.talk(ctx, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
 	var f *failure
 	if asFailure(err, &f) {
 		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
