@@ -5,7 +5,6 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
-	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 )
@@ -28,7 +27,9 @@ func (c *initCmd) Run(a *app) error {
 	settings := []setup.Setting{}
 	if c.Branch && a.config.Ref != setup.BranchRef {
 		if a.refs[a.config.Ref] != "" {
-			return fault.New(fault.BadOperand, "the ledger is at %s already, and --branch is for a repository without one", a.config.Ref).With("command", "init")
+			if err := setup.ToBranch(a.ctx, a.repo, a.config); err != nil {
+				return err
+			}
 		}
 		settings = append(settings, setup.Setting{Name: "vaultmesh.ref", Value: setup.BranchRef})
 		a.config.Ref = setup.BranchRef
@@ -78,7 +79,24 @@ func (c *initCmd) Run(a *app) error {
 		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, out.Remark, settings})
 	}
 	c.print(a, out, settings)
+	if out.Status == setup.Created && a.config.Advice {
+		a.adviseBranch()
+	}
 	return nil
+}
+
+// adviseBranch says where a new ledger is safer, where a remote is known to protect
+// branches only.
+func (a *app) adviseBranch() {
+	if a.config.Ref == setup.BranchRef {
+		return
+	}
+	for _, remote := range a.config.Remotes {
+		if host := setup.ProtectsBranchesOnly(a.gitConfig.Values("remote." + remote + ".url")[0]); host != "" {
+			a.out.remark("hint", "%s protects branches and nothing else; git vaultmesh init --branch keeps the ledger on one (docs/forges.md)", host)
+			return
+		}
+	}
 }
 
 func (c *initCmd) print(a *app, out *setup.Outcome, settings []setup.Setting) {

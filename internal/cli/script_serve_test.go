@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/pem"
 	"fmt"
 	"net"
 	"net/http"
@@ -24,7 +25,9 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	hubs := filepath.Join(ts.Getenv("WORK"), "hubs")
 	switch args[0] {
 	case "http", "http-auth":
-		serveHTTP(ts, hubs, args[0] == "http-auth")
+		serveHTTP(ts, hubs, args[0] == "http-auth", httptest.NewServer)
+	case "https":
+		serveHTTP(ts, hubs, false, func(h http.Handler) *httptest.Server { return overTLS(ts, h) })
 	case "git":
 		port := freePort(ts)
 		serveBy(ts, port, exec.Command("git", "daemon", "--listen=127.0.0.1", "--port="+port, "--base-path="+hubs, "--export-all", "--enable=receive-pack", "--reuseaddr", hubs))
@@ -36,7 +39,16 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func serveHTTP(ts *testscript.TestScript, hubs string, auth bool) {
+// overTLS serves with a certificate of the test's own, which the script's git is told of.
+func overTLS(ts *testscript.TestScript, h http.Handler) *httptest.Server {
+	server := httptest.NewTLSServer(h)
+	file := filepath.Join(ts.Getenv("WORK"), "https.pem")
+	ts.Check(os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	ts.Setenv("HTTPS_CA", file)
+	return server
+}
+
+func serveHTTP(ts *testscript.TestScript, hubs string, auth bool, start func(http.Handler) *httptest.Server) {
 	where, err := exec.Command("git", "--exec-path").Output()
 	ts.Check(err)
 	backend := &cgi.Handler{
@@ -44,7 +56,7 @@ func serveHTTP(ts *testscript.TestScript, hubs string, auth bool) {
 		Env:        []string{"GIT_PROJECT_ROOT=" + hubs, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=ada"},
 		InheritEnv: []string{"PATH"},
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := start(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); auth && (user != "ada" || password != "sesame") {
 			w.Header().Set("WWW-Authenticate", `Basic realm="hubs"`)
 			http.Error(w, "who are you?", http.StatusUnauthorized)

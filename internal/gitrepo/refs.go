@@ -441,7 +441,8 @@ func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, 
 	return nil
 }
 
-// Push pushes one ref, without force. The fault is PushFailed (VM702).
+// Push pushes one ref, without force. The fault is PushFailed (VM702), or RefRefused
+// (VM709) where the remote does not let one of that name be made.
 func (r *Repo) Push(ctx context.Context, messages io.Writer, remote, ref string) error {
 	return r.push(ctx, messages, remote, ref, ref)
 }
@@ -450,6 +451,12 @@ func (r *Repo) Push(ctx context.Context, messages io.Writer, remote, ref string)
 // here, without force. The fault is PushFailed (VM702).
 func (r *Repo) PushCommit(ctx context.Context, messages io.Writer, remote string, id OID, ref string) error {
 	return r.push(ctx, messages, remote, string(id), ref)
+}
+
+// lacks tells whether a remote has no such ref, and can be asked.
+func (r *Repo) lacks(ctx context.Context, messages io.Writer, remote, ref string) bool {
+	heads, err := r.LsRemote(ctx, messages, remote, ref)
+	return err == nil && heads[ref] == ""
 }
 
 // PushLeased pushes a commit to a remote's ref in the place of another one, if that is
@@ -463,6 +470,9 @@ func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref s
 	_, err := r.git.talk(ctx, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
 	var f *failure
 	if asFailure(err, &f) {
+		if f.says("[remote rejected]") && !f.says("Error VM") && !strings.HasPrefix(ref, "refs/heads/") && r.lacks(ctx, messages, remote, ref) {
+			return fault.New(fault.RefRefused, "%s does not let %s be made there", remote, ref).Because(f)
+		}
 		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
 	}
 	return err
