@@ -88,6 +88,16 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 			return err
 		}
 	}
+	if only.MatchString("merge") {
+		if err := b.merge(receipts / 2); err != nil {
+			return err
+		}
+	}
+	if only.MatchString("sync") {
+		if err := b.meet(runs); err != nil {
+			return err
+		}
+	}
 	for _, r := range []row{
 		{"version", b.ours("--version"), git("version")},
 		{"record", b.ours("record", "--component", "api", "--version", "v{n}", "--note", "bench"), append(git("commit", "-q", "--allow-empty", "-m", "bench {n}"),
