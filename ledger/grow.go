@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -34,6 +35,25 @@ func (l *Ledger) Grown(ctx context.Context, earlier *Ledger, v Visitor) (bool, e
 		fans = fans[read:]
 	}
 	return g.whole, nil
+}
+
+// Encloses tells whether l has all that an earlier ledger has. No entry is opened.
+func (l *Ledger) Encloses(ctx context.Context, earlier *Ledger) (bool, error) {
+	g := &growth{walk: walk{l: l, v: Visitor{Problem: onlyUnreadable}}, whole: true}
+	pairs := []pair{{node{id: l.tree}, earlier.tree}}
+	for level := levelRoot; level <= levelFolder && g.whole && len(pairs) > 0; level++ {
+		var both []pair
+		for len(pairs) > 0 && g.whole {
+			read, found, err := g.below(ctx, level, pairs[:min(len(pairs), maxFans)])
+			if err != nil {
+				return false, err
+			}
+			both = append(both, slices.DeleteFunc(found, func(p pair) bool { return p.old == "" })...)
+			pairs = pairs[read:]
+		}
+		pairs = both
+	}
+	return g.whole && len(pairs) == 0, nil // what is left are files that differ
 }
 
 // At opens the ledger as it stands at another head, with the same pin. The

@@ -401,3 +401,27 @@ func simulate(t *testing.T, seed uint64) {
 	}
 	t.Logf("seed %d: %d peers, hub %t, %d files, the same after %d rounds", seed, n, hub, len(want), count)
 }
+
+// A ledger encloses those that it has everything of, whatever the history.
+func TestEncloses(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newMemory("sha1")
+		l := drawLedgers(t, m, 2)
+		has := func(a, b *Ledger) bool {
+			names := namesOf(t, a)
+			for _, name := range namesOf(t, b) {
+				if _, there := slices.BinarySearch(names, name); !there {
+					return false
+				}
+			}
+			return true
+		}
+		for _, pair := range [][2]*Ledger{{l[0], l[1]}, {l[1], l[0]}, {l[0], l[0]}, {merged(t, m, l[0], l[1]), l[0]}} {
+			got, err := pair[0].Encloses(context.Background(), pair[1])
+			no(t, err)
+			if want := has(pair[0], pair[1]); got != want {
+				t.Fatalf("it encloses the other: %v, and it has all of it: %v", got, want)
+			}
+		}
+	})
+}

@@ -52,6 +52,8 @@ type Arrival struct {
 	Head  gitrepo.OID // the peer's, "" where it has none or could not be asked
 	New   int         // receipts that are new here, or have new files beside them
 	Err   error       // why it is held back, or cannot be asked
+
+	report *verify.Report // on what is new, nil where nothing is
 }
 
 // Where what peers showed is remembered, and where it waits.
@@ -274,7 +276,9 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 		}
 	}
 	later.Pin(p.Ledger)
-	a.New, err = p.welcome(ctx, ours, later, a.Peer)
+	if a.report, err = p.welcome(ctx, ours, later, a.Peer); err == nil {
+		a.New = a.report.Receipts
+	}
 	return a, err
 }
 
@@ -307,26 +311,25 @@ func (p Place) merge(ctx context.Context, a, b *ledger.Ledger) (*ledger.Ledger, 
 }
 
 // welcome judges what a later ledger has beside ours: its form and history, and
-// whose signatures by what the covenant in force accepts. It returns how many
-// receipts there are.
-func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer string) (int, error) {
+// whose signatures by what the covenant in force accepts.
+func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer string) (*verify.Report, error) {
 	commits, err := p.Repo.Between(ctx, ours.Head, later.Head)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	report, unwelcome, err := verify.Welcome(ctx, p.Repo, ours, later, commits, p.Terms, p.Progress)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if report.Verdict == verify.Invalid {
-		return 0, fault.New(fault.Invalid, "what %s brings does not hold", peer).Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
+		return nil, fault.New(fault.Invalid, "what %s brings does not hold", peer).Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
 	}
 	if len(unwelcome) > 0 {
 		first := unwelcome[0]
-		return 0, fault.New(fault.NotAccepted, "%s brings %d receipts that the covenant does not accept, such as %s", peer, len(unwelcome), first.ID.Short()).
+		return nil, fault.New(fault.NotAccepted, "%s brings %d receipts that the covenant does not accept, such as %s", peer, len(unwelcome), first.ID.Short()).
 			With("peer", peer).Because(first.Err)
 	}
-	return report.Receipts, nil
+	return report, nil
 }
 
 // maxTries bounds how often something is tried again that others were quicker at.
@@ -367,6 +370,9 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 		return "", nil, err
 	}
 	for _, a := range arrivals {
+		if a.report != nil && (a.State == Ahead || a.State == Diverged) {
+			a.report.Remember(p.Terms)
+		}
 		if (a.State == Ahead || a.State == Diverged || a.State == Behind) && a.Peer != byHand {
 			if err := p.saw(ctx, a.Peer, a.Head); err != nil {
 				return "", nil, err
@@ -439,8 +445,8 @@ func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
 // Give pushes the ledger to a peer that lacks something of it. Where another one was
 // quicker, what came meanwhile is taken first. It says whether anything was pushed.
 // What the covenant would not have others accept is not pushed, or they would hold
-// back everything of that peer. The faults are PushFailed (VM702), NotAccepted (VM704) and
-// those of taking.
+// back everything of that peer. The faults are those of [gitrepo.Repo.Push], NotAccepted (VM704),
+// and those of taking.
 func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 	for tries := 0; ; tries++ {
 		head, err := p.Repo.Ref(ctx, p.Ref)
@@ -454,14 +460,15 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 		if err == nil {
 			return true, p.saw(ctx, a.Peer, head)
 		}
-		if !fault.Has(err, fault.PushFailed) || tries >= maxTries {
+		busy := fault.Has(err, fault.LostRace)
+		if !busy && !fault.Has(err, fault.PushFailed) || tries >= maxTries {
 			return false, err
 		}
 		again, askErr := p.Ask(ctx, a.Peer)
 		if askErr != nil {
 			return false, askErr
 		}
-		if again.Head == a.Head || again.State == HeldBack || again.State == Unreachable {
+		if again.Head == a.Head && !busy || again.State == HeldBack || again.State == Unreachable {
 			return false, err // nobody was quicker: the peer does not want it
 		}
 		if a = again; a.State == Ahead || a.State == Diverged {

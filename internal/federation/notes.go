@@ -28,11 +28,12 @@ func (p Place) ShareNotes(ctx context.Context, peer string) (pushed bool, err er
 		if err == nil {
 			return true, nil
 		}
-		if !fault.Has(err, fault.PushFailed) || tries >= maxTries {
+		busy := fault.Has(err, fault.LostRace)
+		if !busy && !fault.Has(err, fault.PushFailed) || tries >= maxTries {
 			return false, err
 		}
 		heads, askErr := p.Repo.LsRemote(ctx, p.Messages, peer, notes.Ref)
-		if askErr != nil || heads[notes.Ref] == there {
+		if askErr != nil || heads[notes.Ref] == there && !busy {
 			return false, err // nobody was quicker: the peer does not want it
 		}
 		if err := pause(ctx, tries); err != nil {

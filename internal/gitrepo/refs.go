@@ -441,14 +441,15 @@ func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, 
 	return nil
 }
 
-// Push pushes one ref, without force. The fault is PushFailed (VM702), or RefRefused
-// (VM709) where the remote does not let one of that name be made.
+// Push pushes one ref, without force. The fault is PushFailed (VM702), LostRace (VM505)
+// while somebody else pushes it, or RefRefused (VM709) where the remote does not let one
+// of that name be made.
 func (r *Repo) Push(ctx context.Context, messages io.Writer, remote, ref string) error {
 	return r.push(ctx, messages, remote, ref, ref)
 }
 
 // PushCommit pushes a commit to a remote's ref, wherever the ref of that name is
-// here, without force. The fault is PushFailed (VM702).
+// here, without force. The faults are those of [Repo.Push].
 func (r *Repo) PushCommit(ctx context.Context, messages io.Writer, remote string, id OID, ref string) error {
 	return r.push(ctx, messages, remote, string(id), ref)
 }
@@ -460,7 +461,7 @@ func (r *Repo) lacks(ctx context.Context, messages io.Writer, remote, ref string
 }
 
 // PushLeased pushes a commit to a remote's ref in the place of another one, if that is
-// what is there; "" if nothing is. The fault is PushFailed (VM702).
+// what is there; "" if nothing is. The faults are those of [Repo.Push].
 func (r *Repo) PushLeased(ctx context.Context, messages io.Writer, remote string, id, there OID, ref string) error {
 	return r.push(ctx, messages, remote, string(id), ref, "--force-with-lease="+ref+":"+string(there))
 }
@@ -470,6 +471,9 @@ func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref s
 	_, err := r.git.talk(ctx, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
 	var f *failure
 	if asFailure(err, &f) {
+		if f.says("failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value provided", "reference already exists") {
+			return fault.New(fault.LostRace, "somebody else pushes %s to %s", ref, remote).Because(f)
+		}
 		if f.says("[remote rejected]") && !f.says("Error VM") && !strings.HasPrefix(ref, "refs/heads/") && r.lacks(ctx, messages, remote, ref) {
 			return fault.New(fault.RefRefused, "%s does not let %s be made there", remote, ref).Because(f)
 		}

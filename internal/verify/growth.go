@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -13,7 +14,7 @@ import (
 // Growth judges what a ledger has that an earlier one, which was judged before,
 // has not: its new entries, and the commits in between, which the caller lists.
 func Growth(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Ledger, commits []gitrepo.OID, progress func()) (*Report, error) {
-	return grown(ctx, store, earlier, later, commits, nil, progress)
+	return grown(ctx, store, earlier, later, commits, nil, func(*ledger.Entry) {}, progress)
 }
 
 // Welcome judges what a peer brings: as Growth does, and whose signatures its new
@@ -21,32 +22,79 @@ func Growth(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Led
 // earlier ledger or came to be since (docs/spec/covenant.md, "What peers bring"). Where
 // there is no covenant all are accepted.
 func Welcome(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Ledger, commits []gitrepo.OID, terms *Terms, progress func()) (*Report, []Refused, error) {
-	c, accepted, err := acceptance(ctx, earlier, later, terms)
+	genesis, err := earlier.Genesis(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if c == nil {
+	known, err := recall(ctx, earlier, terms.Cache)
+	if err != nil {
+		return nil, nil, err
+	}
+	before, err := convene(ctx, earlier, genesis, known, terms)
+	if err != nil {
+		return nil, nil, err
+	}
+	latest := before.chain.Latest()
+	if latest == nil {
 		report, err := Growth(ctx, store, earlier, later, commits, progress)
 		return report, nil, err
 	}
-	var list []Refused
-	j := newJury(c, func(b *brief) error {
-		found, err := c.withSeals(ctx, later, b.entry, b.folder, b.finding)
+	// By which covenants what is new is judged is known only when all was seen: if there
+	// turn out to be new ones, it is judged again by them.
+	for {
+		c, err := convene(ctx, later, genesis, known, terms)
+		if err != nil {
+			return nil, nil, err
+		}
+		g := &guest{court: c, accepted: c.accepts(latest.Covenant), rolls: known.clone()}
+		report, err := g.judge(ctx, store, earlier, later, commits, progress)
+		if err != nil {
+			return nil, nil, err
+		}
+		if g.rolls.equal(known) || g.indifferent(known) {
+			report.rolls, report.of = g.rolls, later
+			return report, g.refused, nil
+		}
+		known = g.rolls
+	}
+}
+
+// guest is what a peer brings, under examination.
+type guest struct {
+	court    *court
+	accepted string
+	rolls    *rolls // by what it is to be judged, with what is among it
+	refused  []Refused
+}
+
+// judge judges what is new by the court.
+func (g *guest) judge(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Ledger, commits []gitrepo.OID, progress func()) (*Report, error) {
+	if g.accepted == acceptAny {
+		return grown(ctx, store, earlier, later, commits, nil, g.rolls.add, progress)
+	}
+	j := newJury(g.court, func(b *brief) error {
+		found, err := g.court.withSeals(ctx, later, b.entry, b.folder, b.finding)
 		if err != nil {
 			return err
 		}
-		if why := unwelcome(found, accepted == acceptTrusted); why != nil {
-			list = append(list, Refused{b.entry.ID, why})
+		if why := unwelcome(found, g.accepted == acceptTrusted); why != nil {
+			g.refused = append(g.refused, Refused{b.entry.ID, why})
 		}
 		return nil
 	})
 	defer j.dismiss()
-	report, err := grown(ctx, store, earlier, later, commits, j, progress)
-	return report, list, err
+	return grown(ctx, store, earlier, later, commits, j, g.rolls.add, progress)
 }
 
-// grown is Growth, with a jury for the signatures of what is new, or nil.
-func grown(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Ledger, commits []gitrepo.OID, j *jury, progress func()) (*Report, error) {
+// indifferent tells whether what is new among the rolls can change nothing: seals, where
+// all is accepted without them.
+func (g *guest) indifferent(known *rolls) bool {
+	return len(g.refused) == 0 && slices.Equal(g.rolls.Covenants, known.Covenants) && slices.Equal(g.rolls.Revocations, known.Revocations)
+}
+
+// grown is Growth, with a jury for the signatures of what is new, or nil; met is told
+// of each entry.
+func grown(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Ledger, commits []gitrepo.OID, j *jury, met func(*ledger.Entry), progress func()) (*Report, error) {
 	t := newTally()
 	t.checked(ledger.StepHead, ledger.StepLayout, ledger.StepLimits)
 	genesis, err := earlier.Genesis(ctx)
@@ -56,6 +104,7 @@ func grown(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Ledg
 	whole, err := later.Grown(ctx, earlier, ledger.Visitor{
 		Entry: func(e *ledger.Entry) error {
 			progress()
+			met(e)
 			if err := t.entry(ctx, later, genesis, e); err != nil || j == nil || e.Receipt == nil || e.Receipt.Future {
 				return err
 			}
@@ -96,28 +145,15 @@ type Refused struct {
 	Err error
 }
 
-// acceptance is the court of a later ledger, and what is accepted; no court where
-// everything is.
-func acceptance(ctx context.Context, earlier, later *ledger.Ledger, terms *Terms) (c *court, accepted string, err error) {
-	before, err := Chain(ctx, earlier, terms)
-	if err != nil || before.Latest() == nil {
-		return nil, "", err
-	}
-	own := *terms
-	own.Cache = onlyRead{terms.Cache}
-	if c, err = conveneHere(ctx, later, &own); err != nil {
-		return nil, "", err
-	}
-	accepted = before.Latest().Covenant.Federation.Accept
+// accepts is what is accepted of peers: by a covenant, or by one that came to be since.
+func (c *court) accepts(before *receipt.Covenant) string {
+	accepted := before.Federation.Accept
 	for _, v := range c.chain.Versions {
-		if v.Covenant.Version > before.Latest().Covenant.Version {
+		if v.Covenant.Version > before.Version {
 			accepted = laxer(accepted, v.Covenant.Federation.Accept)
 		}
 	}
-	if accepted == acceptAny {
-		return nil, accepted, nil
-	}
-	return c, accepted, nil
+	return accepted
 }
 
 // What a covenant accepts of peers, the laxest first.
@@ -157,16 +193,10 @@ func unwelcome(found trust.Finding, trusted bool) error {
 	return fault.New(fault.NotEnough, "nobody has signed it")
 }
 
-// onlyRead is a cache that keeps nothing: what is judged may never come to be.
-type onlyRead struct{ Cache }
-
-// Load implements [Cache].
-func (c onlyRead) Load(name string) []byte {
-	if c.Cache == nil {
-		return nil
+// Remember keeps, for a ledger that came to be, by which of its receipts others are
+// judged, so that they need not be looked for again.
+func (r *Report) Remember(terms *Terms) {
+	if r.rolls != nil {
+		saveRolls(r.of, terms.Cache, r.rolls)
 	}
-	return c.Cache.Load(name)
 }
-
-// Save implements [Cache].
-func (onlyRead) Save(string, []byte) {}

@@ -32,6 +32,10 @@ func (r *rolls) add(e *ledger.Entry) {
 	}
 }
 
+func (r *rolls) clone() *rolls {
+	return &rolls{slices.Clone(r.Covenants), slices.Clone(r.Revocations), slices.Clone(r.Seals)}
+}
+
 func (r *rolls) equal(other *rolls) bool {
 	return slices.Equal(r.Covenants, other.Covenants) && slices.Equal(r.Revocations, other.Revocations) && slices.Equal(r.Seals, other.Seals)
 }
@@ -60,6 +64,9 @@ func recall(ctx context.Context, l *ledger.Ledger, cache Cache) (*rolls, error) 
 	if kept != nil && kept.Head == l.Head {
 		return &kept.rolls, nil
 	}
+	if found, err := older(ctx, l, kept); err != nil || found != nil {
+		return found, err // what is kept is of a later head, and stays
+	}
 	found, err := newer(ctx, l, kept)
 	if err == nil && found == nil {
 		found = new(rolls)
@@ -83,6 +90,35 @@ func onlyUnreadable(p ledger.Problem) error {
 	return nil
 }
 
+// older is what a ledger has of the rolls of one that grew out of it. It is nil where
+// the one whose rolls are kept did not.
+func older(ctx context.Context, l *ledger.Ledger, kept *keptRolls) (*rolls, error) {
+	if kept == nil {
+		return nil, nil
+	}
+	later, err := l.At(ctx, kept.Head)
+	if err != nil {
+		return nil, passing(err)
+	}
+	if grown, err := later.Encloses(ctx, l); err != nil || !grown {
+		return nil, passing(err)
+	}
+	found := new(rolls)
+	for _, list := range []struct {
+		of []string
+		to *[]string
+	}{{kept.Covenants, &found.Covenants}, {kept.Revocations, &found.Revocations}, {kept.Seals, &found.Seals}} {
+		entries, err := l.Load(ctx, list.of)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			*list.to = append(*list.to, e.Path)
+		}
+	}
+	return found, nil
+}
+
 // newer adds what a ledger has more than the one whose rolls are kept. It is nil
 // where it did not grow out of that one.
 func newer(ctx context.Context, l *ledger.Ledger, kept *keptRolls) (*rolls, error) {
@@ -96,7 +132,7 @@ func newer(ctx context.Context, l *ledger.Ledger, kept *keptRolls) (*rolls, erro
 		}
 		return nil, nil // gone with a rewritten ref
 	}
-	found := &kept.rolls
+	found := kept.clone()
 	grown, err := l.Grown(ctx, earlier, ledger.Visitor{Entry: func(e *ledger.Entry) error {
 		found.add(e)
 		return nil

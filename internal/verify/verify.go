@@ -60,6 +60,9 @@ type Report struct {
 
 	Before   int         // how many of the receipts were judged before
 	BeforeAt gitrepo.OID // at which head
+
+	rolls *rolls // by what others are judged in the ledger of; nil where that was not looked for
+	of    *ledger.Ledger
 }
 
 // maxProblems bounds what is kept of one step's problems; all are counted.
