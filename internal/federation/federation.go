@@ -7,7 +7,6 @@
 package federation
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -116,7 +115,7 @@ func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
 	case fault.Has(err, fault.RemoteFailed):
 		a.State, a.Err = Unreachable, err
 		return a, nil
-	case fault.Has(err, fault.Invalid):
+	case fault.Has(err, fault.Invalid), fault.Has(err, fault.Incomplete):
 		a.State, a.Err = HeldBack, err
 		return a, nil
 	case err != nil:
@@ -148,7 +147,28 @@ func (p Place) fetch(ctx context.Context, ours *ledger.Ledger, peer string) (git
 	// The ref may have moved since it was asked for; or another sync of this clone has
 	// taken what was fetched, and dropped it.
 	fetched, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
-	return cmp.Or(fetched, head), err
+	if err != nil || fetched != "" {
+		return fetched, err
+	}
+	return head, p.taken(ctx, peer, head)
+}
+
+// taken says whether a head that was fetched, and of which no ref is left, was taken by
+// somebody. Git keeps nothing of a repository that is cut from its own history, and
+// calls that a success.
+func (p Place) taken(ctx context.Context, peer string, head gitrepo.OID) error {
+	seen, err := p.Repo.Ref(ctx, SeenRef(peer, p.Ref))
+	if err == nil && seen != "" {
+		taken, err := p.Repo.IsAncestor(ctx, head, seen)
+		if err == nil && taken || fault.Has(err, fault.Interrupted) {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Incomplete, "%s has a ledger that is cut from its history, and nothing of that can be taken", peer).
+		With("how", "have it fetch the rest, there:\ngit fetch --unshallow")
 }
 
 // consider judges a head that was fetched, and holds it against what its peer showed
@@ -335,6 +355,10 @@ func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer str
 // maxTries bounds how often something is tried again that others were quicker at.
 const maxTries = 8
 
+// maxPushes bounds how often a push is tried again: between two tries others can push
+// as often as they like.
+const maxPushes = 30
+
 // Take merges the heads of arrivals that are not held back into the ledger, in the
 // order of their ids, and returns its new head and the merges that were made. The
 // faults are those of [gitrepo.Repo.UpdateRef].
@@ -461,7 +485,7 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return true, p.saw(ctx, a.Peer, head)
 		}
 		busy := fault.Has(err, fault.LostRace)
-		if !busy && !fault.Has(err, fault.PushFailed) || tries >= maxTries {
+		if !busy && !fault.Has(err, fault.PushFailed) {
 			return false, err
 		}
 		again, askErr := p.Ask(ctx, a.Peer)
@@ -470,6 +494,9 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 		}
 		if again.Head == a.Head && !busy || again.State == HeldBack || again.State == Unreachable {
 			return false, err // nobody was quicker: the peer does not want it
+		}
+		if tries >= maxPushes {
+			return false, fault.New(fault.LostRace, "others push to %s all the time, and were quicker %d times", a.Peer, tries+1).Because(err)
 		}
 		if a = again; a.State == Ahead || a.State == Diverged {
 			if _, _, err := p.Take(ctx, []Arrival{a}); err != nil {

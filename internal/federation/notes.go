@@ -29,7 +29,7 @@ func (p Place) ShareNotes(ctx context.Context, peer string) (pushed bool, err er
 			return true, nil
 		}
 		busy := fault.Has(err, fault.LostRace)
-		if !busy && !fault.Has(err, fault.PushFailed) || tries >= maxTries {
+		if !busy && !fault.Has(err, fault.PushFailed) || tries >= maxPushes {
 			return false, err
 		}
 		heads, askErr := p.Repo.LsRemote(ctx, p.Messages, peer, notes.Ref)

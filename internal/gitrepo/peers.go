@@ -10,6 +10,9 @@ import (
 // AddRemote makes a remote, as `git remote add` does. An address may be anything that git
 // fetches from, but for what would run a command. The fault is BadPeer (VM705).
 func (r *Repo) AddRemote(ctx context.Context, name, url string) error {
+	if strings.HasPrefix(name, "-") {
+		return fault.New(fault.BadPeer, "%.80q is no name of a peer", name)
+	}
 	if strings.HasPrefix(url, "-") || strings.HasPrefix(url, "ext::") || strings.HasPrefix(url, "fd::") || strings.ContainsAny(url, "\n\x00") {
 		return fault.New(fault.BadPeer, "%.80q is no address of a peer", url)
 	}
