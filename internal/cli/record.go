@@ -136,6 +136,9 @@ func (c *recordCmd) batch(a *app) error {
 	}
 	bar := a.progress("recording receipts")
 	place, err := c.place(a, bar)
+	if err == nil {
+		err = undated(place.Stamper)
+	}
 	if err != nil {
 		return err
 	}
@@ -168,10 +171,27 @@ func (c *recordCmd) batch(a *app) error {
 	if err != nil || c.DryRun {
 		return err
 	}
+	if place.Stamper != nil && out.Added > 0 {
+		a.out.remark("hint", "no time-stamp authority was asked: git vaultmesh seal dates all that was recorded")
+	}
 	if err := a.annotateMany(out.Added); err != nil && !fault.Has(err, fault.Interrupted) {
 		return err
 	}
 	return c.carry(a, out.Added == 0)
+}
+
+// undated refuses a batch, for whose receipts no authority is asked, where the token
+// of one is required. The fault is Usage (VM101).
+func undated(s *record.Stamper) error {
+	if s == nil {
+		return nil
+	}
+	for _, rail := range s.Rails {
+		if rail.Required {
+			return fault.New(fault.Usage, "the time-stamp authority %s is required, and a batch asks none: say --no-timestamp, and let a seal date it", rail.Name).With("command", "record")
+		}
+	}
+	return nil
 }
 
 func (c *recordCmd) request() (record.Request, error) {
