@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -238,6 +237,6 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 		problem(fault.New(fault.SealBroken, "the seal is not over the receipt"))
 		return nil, nil
 	}
-	t.sealedBy = append(t.sealedBy, strings.TrimSpace(m.Seal.ID.Short()+" "+provenText(proven)))
+	t.under(m.Seal, proven)
 	return times, nil
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -216,19 +217,41 @@ func (c *court) underSeal(ctx context.Context, t *tally, l *ledger.Ledger, e *le
 			return err
 		}
 		if slices.Contains(names, "receipt.json") {
-			t.checked(StepSeal)
-			t.sealedBy = append(t.sealedBy, strings.TrimSpace(s.entry.ID.Short()+" "+provenText(s.proven)))
+			t.under(s.entry, s.proven)
 			return nil
 		}
 	}
 	return nil
 }
 
-func provenText(at time.Time) string {
-	if at.IsZero() {
-		return ""
+// sealing is a seal over entries that were judged, and by when it existed.
+type sealing struct {
+	seal   *ledger.Entry
+	proven time.Time // zero where nothing proves it
+}
+
+// under notes down that a seal is over an entry.
+func (t *tally) under(seal *ledger.Entry, proven time.Time) {
+	t.checked(StepSeal)
+	if !slices.ContainsFunc(t.sealedBy, func(s sealing) bool { return s.seal.ID == seal.ID }) {
+		t.sealedBy = append(t.sealedBy, sealing{seal, proven})
 	}
-	return "of " + at.UTC().Format(time.RFC3339)
+}
+
+// sealedWords say which seals are over the entries, or how many a ledger has.
+func (t *tally) sealedWords() string {
+	if !t.single {
+		return fmt.Sprintf("seal count %d", t.judged[StepSeal])
+	}
+	var words []string
+	for _, s := range t.sealedBy {
+		text := s.seal.ID.Short()
+		if !s.proven.IsZero() {
+			text += " of " + s.proven.UTC().Format(time.RFC3339)
+		}
+		words = append(words, text)
+	}
+	return "seal " + strings.Join(words, ", ")
 }
 
 // onRails judges the step rails of an entry: where the covenant counts time-stamps,
