@@ -88,7 +88,7 @@ func (c *covenantShowCmd) body(a *app, l *ledger.Ledger, chain *trust.Chain) (*r
 
 // proposing are the flags of commands that propose a covenant.
 type proposing struct {
-	NoSign bool `help:"leave it unsigned, for others to sign"`
+	NoSign bool `xor:"nobody" help:"leave it unsigned, for others to sign"`
 	signing
 	anchoring
 	fetching

@@ -16,7 +16,7 @@ type initCmd struct {
 	Offline  bool   `help:"ask no remote whether it has a ledger"`
 	Branch   bool   `xor:"place" help:"keep the ledger on the branch vaultmesh/ledger, for hosts that protect nothing else"`
 	NoConfig bool   `xor:"place" help:"leave git's configuration as it is"`
-	NoKey    bool   `help:"begin a ledger that trusts no key, until a person adopts a covenant"`
+	NoKey    bool   `xor:"nobody" help:"begin a ledger that trusts no key, until a person adopts a covenant"`
 	signing
 }
 

@@ -36,7 +36,7 @@ type recordCmd struct {
 	Push        bool     `xor:"end" help:"meet the peers afterwards, as sync does"`
 	DryRun      bool     `xor:"end" help:"print the receipt's bytes, write nothing"`
 	AllowSecret bool     `help:"record even what looks like a secret"`
-	NoSign      bool     `help:"leave it unsigned: nobody vouches for it then"`
+	NoSign      bool     `xor:"nobody" help:"leave it unsigned: nobody vouches for it then"`
 	signing
 	stamping
 	fetching

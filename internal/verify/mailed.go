@@ -50,7 +50,7 @@ func Gather(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, terms *Terms
 		return nil, err
 	}
 	if found.Err != nil {
-		return nil, found.Err
+		return nil, fault.From(found.Err).With("receipt", e.ID.Short())
 	}
 	m := &Mailed{Receipt: e, Genesis: genesis}
 	if m.Covenants, err = held(ctx, l, genesis, known.Covenants); err != nil {
