@@ -6,8 +6,11 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 type initCmd struct {
@@ -18,6 +21,7 @@ type initCmd struct {
 	NoConfig bool   `xor:"place" help:"leave git's configuration as it is"`
 	NoKey    bool   `xor:"nobody" help:"begin a ledger that trusts no key, until a person adopts a covenant"`
 	signing
+	stamping
 }
 
 // Run makes sure that there is a ledger, then that git fetches it.
@@ -37,15 +41,31 @@ func (c *initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	stamper, err := a.stamper(c.stamping)
+	if err != nil {
+		return err
+	}
+	first := new(record.Outcome) // what becomes of the genesis receipt
 	bar := a.progress("verifying receipts")
 	out, err := setup.Ledger(a.ctx, setup.Request{
 		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
 		Progress:    bar.add,
 		Authorities: authorities,
 		Signer:      func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
+		Stamp: func(ctx context.Context, file string, imprint receipt.Digest) (tokens []ledger.Proof, err error) {
+			tokens, first.Stamped, first.Pending, err = stamper.Over(ctx, file, imprint)
+			return tokens, err
+		},
 	})
 	bar.done()
 	if err != nil {
+		return err
+	}
+	if out.Status != setup.Created {
+		first = new(record.Outcome) // another process was quicker, and its own is stamped
+	}
+	first.ID = out.Ledger
+	if err := a.keepPending(first); err != nil {
 		return err
 	}
 	if out.Status != setup.Exists {
@@ -65,6 +85,7 @@ func (c *initCmd) Run(a *app) error {
 			a.remember(anchor.Known{Ledger: out.Ledger, Name: out.Name})
 		}
 	}()
+	stamped, pending := timestamps(first)
 	if a.out.structured() {
 		return a.out.emit(struct {
 			Status       string          `json:"status"`
@@ -75,13 +96,15 @@ func (c *initCmd) Run(a *app) error {
 			Remote       string          `json:"remote,omitempty"`
 			Remark       string          `json:"remark,omitempty"`
 			Configured   []setup.Setting `json:"configured"`
-		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, out.Remark, settings})
+			Stamped      []stampedBy     `json:"stamped"`
+			Pending      []string        `json:"pending"`
+		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, out.Remark, settings, stamped, pending})
 	}
-	c.print(a, out, settings)
+	c.print(a, out, stamped, settings)
 	return nil
 }
 
-func (c *initCmd) print(a *app, out *setup.Outcome, settings []setup.Setting) {
+func (c *initCmd) print(a *app, out *setup.Outcome, stamped []stampedBy, settings []setup.Setting) {
 	switch out.Status {
 	case setup.Created:
 		a.out.line("began the ledger %s at %s", out.Name, a.config.Ref)
@@ -92,6 +115,9 @@ func (c *initCmd) print(a *app, out *setup.Outcome, settings []setup.Setting) {
 	}
 	a.out.line("  id    %s", out.Ledger)
 	a.out.line("  head  %s", out.Head)
+	for _, s := range stamped {
+		a.out.line("  stamped %s by %s", s.Time, s.Authority)
+	}
 	if out.Remark != "" {
 		a.out.remark("note", "%s", out.Remark)
 	}
