@@ -68,6 +68,42 @@ func TestThresholds(t *testing.T) {
 	}
 }
 
+// What a rule asks for is asked of receipts of its kinds and components alone.
+func TestRails(t *testing.T) {
+	t.Parallel()
+	rule := func(n int64, components []string, kinds ...receipt.Kind) func(*receipt.Covenant) {
+		return func(c *receipt.Covenant) {
+			c.Rules = append(c.Rules, receipt.Rule{Name: fmt.Sprintf("rule-%d", len(c.Rules)), Sentence: "It is stamped.", Refs: []string{}, Paths: []string{},
+				Components: append([]string{}, components...), Tests: []receipt.RuleTest{},
+				Require: receipt.Requirement{Receipts: append([]receipt.Kind{}, kinds...), Timestamps: n, Signers: []receipt.Quorum{}, Authorities: []string{}}})
+		}
+	}
+	without := func(c *receipt.Covenant) { c.TSAs = []receipt.Authority{} }
+	release := &receipt.Receipt{Kind: receipt.KindRelease, Component: "web/x"}
+	for name, c := range map[string]struct {
+		change []func(*receipt.Covenant)
+		want   int
+	}{
+		"no rule":            {nil, 1},
+		"for all components": {[]func(*receipt.Covenant){rule(2, nil, receipt.KindRelease)}, 2},
+		"for the component":  {[]func(*receipt.Covenant){rule(2, []string{"api", "web/*"}, receipt.KindDeployment, receipt.KindRelease)}, 2},
+		"for another":        {[]func(*receipt.Covenant){rule(2, []string{"api", "web"}, receipt.KindRelease)}, 1},
+		"for another kind":   {[]func(*receipt.Covenant){rule(2, nil, receipt.KindDeployment)}, 1},
+		"for no kind":        {[]func(*receipt.Covenant){rule(2, nil)}, 1},
+		"for none":           {[]func(*receipt.Covenant){rule(0, nil, receipt.KindRelease)}, 1},
+		"the highest":        {[]func(*receipt.Covenant){rule(3, nil, receipt.KindRelease), rule(2, nil, receipt.KindRelease)}, 3},
+		"of nobody":          {[]func(*receipt.Covenant){rule(2, nil, receipt.KindRelease), without}, 0},
+	} {
+		w := newWorld(t, people{"ada": {newKey(t)}}, c.change...)
+		if got := w.build(Pin{}).Rails(release); got != c.want {
+			t.Errorf("%s: %d authorities, want %d", name, got, c.want)
+		}
+	}
+	if got := newWorld(t, nil).build(Pin{}).Rails(release); got != 0 {
+		t.Errorf("without a covenant: %d authorities", got)
+	}
+}
+
 func TestGlob(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
