@@ -74,11 +74,13 @@ func (f Finding) Trusted() bool {
 	return f.Err == nil && len(signatures) == 0 && len(tokens) == 0
 }
 
-// Authorities are those whose tokens over signatures count, sorted, each once.
+// Authorities are those of the covenant whose tokens date a signature that counts,
+// each once, sorted. A token over anything else does not say when it was signed.
 func (f Finding) Authorities() []string {
 	var list []string
 	for _, t := range f.Tokens {
-		if t.Err == nil {
+		counts := slices.ContainsFunc(f.Signatures, func(s Signature) bool { return s.File == t.Over && s.Err == nil })
+		if t.Err == nil && counts {
 			list = append(list, t.Authority)
 		}
 	}

@@ -255,17 +255,24 @@ func (t *tally) sealedWords() string {
 }
 
 // onRails judges the step rails of an entry: where the covenant counts time-stamps,
-// one proves when it was signed; where a rule asks for more of them, they are there.
+// one proves when it was signed; where rules ask for more of them, they are there.
 func (c *court) onRails(t *tally, e *ledger.Entry, f trust.Finding) {
-	latest := c.chain.Latest()
-	if latest == nil || len(latest.Covenant.TSAs) == 0 {
-		return
-	}
-	t.checked(StepRails)
-	if want, have := c.chain.Rails(e.Receipt), f.Authorities(); want > 0 && (f.Since.IsZero() || len(have) < want) {
-		if len(have) == 0 && !f.Since.IsZero() && want == 1 {
-			return // a seal proves the time
+	all := f.Authorities()
+	for _, rail := range c.chain.Rails(e.Receipt) {
+		t.checked(StepRails)
+		sealed := len(all) == 0 && !f.Since.IsZero() && rail.Count == 1
+		have := len(rail.Among(all))
+		if !sealed && (f.Since.IsZero() || have < rail.Count) {
+			t.problem(ledger.Problem{Step: StepRails, Path: e.Path, Err: notStamped(e, rail, have)})
+			return
 		}
-		t.problem(ledger.Problem{Step: StepRails, Path: e.Path, Err: fault.New(fault.NotStamped, "%d of %d time-stamps of the covenant's authorities prove when it was signed", len(have), want).With("receipt", e.ID.Short())})
 	}
+}
+
+func notStamped(e *ledger.Entry, rail trust.Rail, have int) error {
+	whose := "the covenant's authorities"
+	if len(rail.Authorities) > 0 {
+		whose = strings.Join(rail.Authorities, ", ")
+	}
+	return fault.New(fault.NotStamped, "%d of %d time-stamps of %s prove when it was signed", have, rail.Count, whose).With("receipt", e.ID.Short())
 }
