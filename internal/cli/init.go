@@ -29,42 +29,14 @@ func (c *initCmd) Run(a *app) error {
 	if err := a.open(false); err != nil {
 		return err
 	}
-	settings := []setup.Setting{}
-	if c.Branch && a.config.Ref != setup.BranchRef {
-		if a.refs[a.config.Ref] != "" {
-			return fault.New(fault.BadOperand, "the ledger is at %s already, and --branch is for a repository without one", a.config.Ref).With("command", "init")
-		}
-		settings = append(settings, setup.Setting{Name: "vaultmesh.ref", Value: setup.BranchRef})
-		a.config.Ref = setup.BranchRef
-	}
-	authorities, err := a.authorities(nil)
+	settings, err := c.onBranch(a)
 	if err != nil {
 		return err
 	}
-	stamper, err := a.stamper(c.stamping)
+	out, first, err := c.ledger(a)
 	if err != nil {
 		return err
 	}
-	first := new(record.Outcome) // what becomes of the genesis receipt
-	bar := a.progress("verifying receipts")
-	out, err := setup.Ledger(a.ctx, setup.Request{
-		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
-		Progress:    bar.add,
-		Authorities: authorities,
-		Signer:      func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
-		Stamp: func(ctx context.Context, file string, imprint receipt.Digest) (tokens []ledger.Proof, err error) {
-			tokens, first.Stamped, first.Pending, err = stamper.Over(ctx, file, imprint)
-			return tokens, err
-		},
-	})
-	bar.done()
-	if err != nil {
-		return err
-	}
-	if out.Status != setup.Created {
-		first = new(record.Outcome) // another process was quicker, and its own is stamped
-	}
-	first.ID = out.Ledger
 	if err := a.keepPending(first); err != nil {
 		return err
 	}
@@ -85,6 +57,57 @@ func (c *initCmd) Run(a *app) error {
 			a.remember(anchor.Known{Ledger: out.Ledger, Name: out.Name})
 		}
 	}()
+	return c.print(a, out, first, settings)
+}
+
+// onBranch has the ledger kept on a branch, where that is asked for, and says how
+// that is configured.
+func (c *initCmd) onBranch(a *app) ([]setup.Setting, error) {
+	if !c.Branch || a.config.Ref == setup.BranchRef {
+		return []setup.Setting{}, nil
+	}
+	if a.refs[a.config.Ref] != "" {
+		return nil, fault.New(fault.BadOperand, "the ledger is at %s already, and --branch is for a repository without one", a.config.Ref).With("command", "init")
+	}
+	a.config.Ref = setup.BranchRef
+	return []setup.Setting{{Name: "vaultmesh.ref", Value: setup.BranchRef}}, nil
+}
+
+// ledger begins a ledger, or takes that of a remote. It says too what became of the
+// time-stamps of the genesis receipt.
+func (c *initCmd) ledger(a *app) (*setup.Outcome, *record.Outcome, error) {
+	authorities, err := a.authorities(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	stamper, err := a.stamper(c.stamping)
+	if err != nil {
+		return nil, nil, err
+	}
+	first := new(record.Outcome)
+	bar := a.progress("verifying receipts")
+	defer bar.done()
+	out, err := setup.Ledger(a.ctx, setup.Request{
+		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
+		Progress:    bar.add,
+		Authorities: authorities,
+		Signer:      func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
+		Stamp: func(ctx context.Context, file string, imprint receipt.Digest) (tokens []ledger.Proof, err error) {
+			tokens, first.Stamped, first.Pending, err = stamper.Over(ctx, file, imprint)
+			return tokens, err
+		},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if out.Status != setup.Created {
+		first = new(record.Outcome) // another process was quicker, and its own is stamped
+	}
+	first.ID = out.Ledger
+	return out, first, nil
+}
+
+func (c *initCmd) print(a *app, out *setup.Outcome, first *record.Outcome, settings []setup.Setting) error {
 	stamped, pending := timestamps(first)
 	if a.out.structured() {
 		return a.out.emit(struct {
@@ -100,11 +123,6 @@ func (c *initCmd) Run(a *app) error {
 			Pending      []string        `json:"pending"`
 		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, out.Remark, settings, stamped, pending})
 	}
-	c.print(a, out, stamped, settings)
-	return nil
-}
-
-func (c *initCmd) print(a *app, out *setup.Outcome, stamped []stampedBy, settings []setup.Setting) {
 	switch out.Status {
 	case setup.Created:
 		a.out.line("began the ledger %s at %s", out.Name, a.config.Ref)
@@ -124,6 +142,7 @@ func (c *initCmd) print(a *app, out *setup.Outcome, stamped []stampedBy, setting
 	for _, s := range settings {
 		a.out.line("  git config --add %s %s", s.Name, s.Value)
 	}
+	return nil
 }
 
 // warnOfRefspecs says at once what doctor would say later: that git fetch
