@@ -38,6 +38,7 @@ func (c *covenantImportCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.noteUnpinned(authorities)
 	body, err := c.with(a, chain, keys, authorities)
 	if err != nil {
 		return err

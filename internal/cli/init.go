@@ -102,6 +102,8 @@ func (c *initCmd) ledger(a *app) (*setup.Outcome, *record.Outcome, error) {
 	}
 	if out.Status != setup.Created {
 		first = new(record.Outcome) // another process was quicker, and its own is stamped
+	} else if !c.NoKey {
+		a.noteUnpinned(authorities)
 	}
 	first.ID = out.Ledger
 	return out, first, nil
