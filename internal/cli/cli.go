@@ -123,11 +123,15 @@ type app struct {
 	warned    bool     // that entries are left out
 }
 
+// sameSignal is how long after a signal another one counts for the same: git passes
+// on to us the interrupt that the terminal has sent us too.
+const sameSignal = time.Second
+
 // Main runs one command and returns the exit status.
 func Main(env Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends what does not end by itself
+	context.AfterFunc(ctx, func() { time.Sleep(sameSignal); stop() }) // a second signal ends what does not end by itself
 	ignoreFileLimits()
 	a := &app{env: env, ctx: ctx, out: newPrinter(env)}
 	err := a.guarded()

@@ -11,7 +11,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/policy"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
-	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -89,7 +88,7 @@ func (c *covenantShowCmd) body(a *app, l *ledger.Ledger, chain *trust.Chain) (*r
 
 // proposing are the flags of commands that propose a covenant.
 type proposing struct {
-	NoSign bool `help:"leave it unsigned, for others to sign"`
+	NoSign bool `xor:"nobody" help:"leave it unsigned, for others to sign"`
 	signing
 	anchoring
 	fetching
@@ -151,8 +150,10 @@ func (f proposing) outcome(a *app, out *record.Outcome) error {
 	}
 	p := proposed{ID: out.ID.String(), LedgerCommit: string(l.Head), Signers: []string{}}
 	for _, v := range chain.Versions {
-		p.InForce = p.InForce || v.ID == out.ID
 		p.Version = v.Covenant.Version
+		if v.ID == out.ID {
+			p.InForce, p.Signers = true, orEmpty(v.Signers)
+		}
 	}
 	for _, w := range chain.Waiting {
 		if w.ID == out.ID {
@@ -314,110 +315,6 @@ func (c *covenantLogCmd) Run(a *app) error {
 		return noCovenant()
 	}
 	return nil
-}
-
-type covenantImportCmd struct {
-	AllowedSigners string   `placeholder:"FILE" help:"SSH keys, as gpg.ssh.allowedSignersFile has them"`
-	GPG            []string `name:"gpg" sep:"none" placeholder:"KEYID" help:"a key that gpg has: a fingerprint, id or address"`
-	TSA            []string `name:"tsa" sep:"none" placeholder:"NAME" help:"a time-stamp authority of your configuration, whose tokens are to count"`
-	Name           string   `placeholder:"NAME" help:"the principal's name, where one key is imported; else what the key says"`
-	Group          []string `sep:"none" placeholder:"GROUP" help:"a group of the principals"`
-	DryRun         bool     `help:"print the document and propose nothing"`
-	proposing
-}
-
-// Run proposes the covenant in force with more principals in it.
-func (c *covenantImportCmd) Run(a *app) error {
-	if c.AllowedSigners == "" && len(c.GPG) == 0 && len(c.TSA) == 0 {
-		return fault.New(fault.Usage, "name what to import: --allowed-signers FILE, --gpg KEYID or --tsa NAME").With("command", "covenant")
-	}
-	_, chain, err := a.openChain(c.fetching, c.anchoring)
-	if err != nil {
-		return err
-	}
-	keys, err := c.keys(a)
-	if err != nil {
-		return err
-	}
-	authorities, err := a.authorities(append([]string{}, c.TSA...))
-	if err != nil {
-		return err
-	}
-	body, err := c.with(chain, keys, authorities)
-	if err != nil {
-		return err
-	}
-	if c.DryRun {
-		a.out.bytes(policy.Format(body))
-		return nil
-	}
-	return c.propose(a, chain, body)
-}
-
-// keys are those to import, each with the name that it says it belongs to.
-func (c *covenantImportCmd) keys(a *app) ([]sign.Owned, error) {
-	var list []sign.Owned
-	if c.AllowedSigners != "" {
-		text, err := a.read(c.AllowedSigners, 1<<20)
-		if err != nil {
-			return nil, err
-		}
-		if list, err = sign.ReadAllowedSigners(text, c.AllowedSigners, sign.Namespace); err != nil {
-			return nil, err
-		}
-	}
-	for _, name := range c.GPG {
-		key, err := c.settings(a).ExportGPG(a.ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, sign.Owned{Name: key.Owner(), Key: key})
-	}
-	if c.Name != "" && len(list) != 1 {
-		return nil, fault.New(fault.Usage, "--name is for one key, and there are %d", len(list)).With("command", "covenant")
-	}
-	if c.Name != "" {
-		list[0].Name = c.Name
-	}
-	return list, nil
-}
-
-// with is the covenant in force with keys added, each to the principal of its
-// name, and with time-stamp authorities, each in place of one of its name.
-func (c *covenantImportCmd) with(chain *trust.Chain, keys []sign.Owned, authorities []receipt.Authority) (*receipt.Covenant, error) {
-	text := policy.Format(cmp.Or(covenantOf(chain), &receipt.Covenant{}))
-	body := &receipt.Covenant{}
-	if covenantOf(chain) != nil {
-		var err error
-		if body, err = policy.Parse(text, "the covenant in force"); err != nil {
-			return nil, err
-		}
-	}
-	for _, k := range keys {
-		i := slices.IndexFunc(body.Principals, func(p receipt.Principal) bool { return p.Name == k.Name })
-		if i < 0 {
-			body.Principals = append(body.Principals, receipt.Principal{Name: k.Name})
-			i = len(body.Principals) - 1
-		}
-		p := &body.Principals[i]
-		p.Keys = with(p.Keys, receipt.PublicKey{Type: k.Key.Type(), Key: k.Key.Text()})
-		for _, g := range c.Group {
-			p.Groups = with(p.Groups, g)
-		}
-	}
-	for _, t := range authorities {
-		body.TSAs = slices.DeleteFunc(body.TSAs, func(old receipt.Authority) bool { return old.Name == t.Name })
-		body.TSAs = append(body.TSAs, t)
-	}
-	return policy.Parse(policy.Format(body), "the covenant with these keys") // in order, each once, and within the rules
-}
-
-// with is a list that has an item.
-func with[T comparable](list []T, item T) []T {
-	if slices.Contains(list, item) {
-		return list
-	}
-	return append(list, item)
 }
 
 type covenantAdoptCmd struct {

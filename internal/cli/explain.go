@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
@@ -13,66 +14,136 @@ import (
 // sentence where there is none.
 type explanation map[ledger.Step][]string
 
+// explainer says how the steps about a receipt are checked with plain tools.
+type explainer struct {
+	blob     func(e *ledger.Entry, name string) string // the command that prints a file of a receipt
+	genesis  *ledger.Entry
+	covenant *ledger.Entry // whose authorities vouch for the tokens, nil for none
+	receipt  *ledger.Entry
+	tokens   []trust.Stamp
+}
+
 // explain says how each step about a receipt of a ledger is checked with plain tools.
-func explain(l *ledger.Ledger, genesis, e *ledger.Entry) explanation {
+func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report) (explanation, error) {
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
-	x := explainFiles(blob, genesis, e)
-	x[ledger.StepHead] = []string{"git cat-file blob " + string(l.Head) + ":VERSION"}
-	x[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree %s:%s", l.Head, e.Path)}
-	x[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree -l %s:%s", l.Head, e.Path)}
-	x[ledger.StepDate] = []string{blob(e, "receipt.json") + " | grep -q '\"recorded_at\":\"" + strings.ReplaceAll(e.Path[:10], "/", "-") + "T'"}
-	x[ledger.StepHistory] = []string{"test -z \"$(git log --full-history -m --no-renames --diff-filter=MDTX --format= --name-status " + string(l.Head) + ")\""}
-	x[verify.StepSeal] = []string{"# docs/spec/seal.md: git ls-tree -r --name-only HEAD-OF-THE-SEAL"}
-	return x
+	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r)}
+	var err error
+	if x.genesis, err = l.Genesis(a.ctx); err != nil {
+		return nil, err
+	}
+	if v := r.Chain.Vouching(e.ID); v != nil {
+		if x.covenant, err = l.One(a.ctx, v.ID.String()); err != nil {
+			return nil, err
+		}
+	}
+	all := x.files()
+	all[ledger.StepHead] = []string{"git cat-file blob " + string(l.Head) + ":VERSION"}
+	all[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree %s:%s", l.Head, e.Path)}
+	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree -l %s:%s", l.Head, e.Path)}
+	all[ledger.StepDate] = []string{blob(e, "receipt.json") + " | grep -q '\"recorded_at\":\"" + strings.ReplaceAll(e.Path[:10], "/", "-") + "T'"}
+	all[ledger.StepHistory] = []string{"test -z \"$(git log --full-history -m --no-renames --diff-filter=MDTX --format= --name-status " + string(l.Head) + ")\""}
+	for _, seal := range r.Seals {
+		all[verify.StepSeal] = append(all[verify.StepSeal],
+			"git ls-tree -r --name-only "+seal.Receipt.Seal.Head.Hex()+" | sed -n 's,^[0-9]*/[0-9]*/[0-9]*/[0-9a-f]*/,,p' | LC_ALL=C sort # the leaves, docs/spec/seal.md, of the root in",
+			blob(seal, "receipt.json"))
+	}
+	return all, nil
 }
 
 // explainProof does so for the receipt of a mailed proof, which is a tar archive.
-func explainProof(file string, m *verify.Mailed) explanation {
+func explainProof(file string, m *verify.Mailed, r *verify.Report) explanation {
 	file = fault.Quote(file)
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("tar -xOf - %s/%s < %s", e.ID, name, file)
 	}
-	x := explainFiles(blob, m.Genesis, m.Receipt)
-	x[ledger.StepLayout] = []string{"tar -tf - < " + file}
-	x[ledger.StepLimits] = []string{"tar -tvf - < " + file}
-	if m.Seal != nil {
-		x[verify.StepSeal] = []string{"tar -xOf - proof.json < " + file + " # the paths, docs/spec/seal.md, to the root in", blob(m.Seal, "receipt.json")}
+	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r)}
+	if v := r.Chain.Vouching(m.Receipt.ID); v != nil {
+		for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
+			if e.ID == v.ID {
+				x.covenant = e
+			}
+		}
 	}
-	return x
+	all := x.files()
+	all[ledger.StepLayout] = []string{"tar -tf - < " + file}
+	all[ledger.StepLimits] = []string{"tar -tvf - < " + file}
+	if m.Seal != nil {
+		all[verify.StepSeal] = []string{"tar -xOf - proof.json < " + file + " # the paths, docs/spec/seal.md, to the root in", blob(m.Seal, "receipt.json")}
+	}
+	return all
 }
 
-// explainFiles explains the steps about the files of a receipt; blob is the command
-// that prints one.
-func explainFiles(blob func(e *ledger.Entry, name string) string, genesis, e *ledger.Entry) explanation {
-	id, raw := e.ID.String(), blob(e, "receipt.json")
-	x := explanation{
+// tokensOf is what was found of the time-stamps of the one receipt of a report.
+func tokensOf(r *verify.Report) []trust.Stamp {
+	if len(r.Findings) == 0 {
+		return nil
+	}
+	return r.Findings[0].Tokens
+}
+
+// files explains the steps about the files of the receipt.
+func (x explainer) files() explanation {
+	e, genesis := x.receipt, x.genesis
+	id, raw := e.ID.String(), x.blob(e, "receipt.json")
+	all := explanation{
 		ledger.StepCanonical: {"# docs/spec/canonical.md; for plain text: " + raw + " | jq -cjS ."},
 		ledger.StepID:        {"test $(" + raw + " | sha256sum | cut -c1-64) = " + id},
 		ledger.StepFields:    {"# docs/spec/receipt.md: " + raw},
 		verify.StepAnchor:    {"# compare with a person who knows it: " + genesis.ID.String()},
-		verify.StepCovenant:  {blob(genesis, "receipt.json") + " # and the receipts of kind covenant, docs/spec/covenant.md"},
+		verify.StepCovenant:  {x.blob(genesis, "receipt.json") + " # and the receipts of kind covenant, docs/spec/covenant.md"},
 		verify.StepSigners:   {"# count the people whose signatures hold, against thresholds in the covenant"},
 		verify.StepRails:     {"# docs/spec/verification.md, step 17"},
 	}
 	if e.ID != genesis.ID {
-		x[ledger.StepLedger] = []string{raw + " | grep -q '\"ledger\":\"" + genesis.ID.String() + "\"'"}
+		all[ledger.StepLedger] = []string{raw + " | grep -q '\"ledger\":\"" + genesis.ID.String() + "\"'"}
 	}
 	for _, f := range e.Files {
 		if f.Type == "receipt" {
 			continue
 		}
-		file := blob(e, f.Name)
-		x[ledger.StepFiles] = append(x[ledger.StepFiles], fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", file, f.Digest))
+		file := x.blob(e, f.Name)
+		all[ledger.StepFiles] = append(all[ledger.StepFiles], fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", file, f.Digest))
 		switch f.Type {
 		case "ssh":
-			x[verify.StepSignatures] = append(x[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | ssh-keygen -Y check-novalidate -n vaultmesh -s sig", file, raw))
+			all[verify.StepSignatures] = append(all[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | ssh-keygen -Y check-novalidate -n vaultmesh -s sig", file, raw))
 		case "openpgp":
-			x[verify.StepSignatures] = append(x[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | gpg --verify sig -", file, raw))
-		case "rfc3161":
-			x[verify.StepTimestamps] = append(x[verify.StepTimestamps], fmt.Sprintf("%s > token; openssl ts -reply -in token -text # and openssl ts -verify, docs/spec/timestamp.md", file))
+			all[verify.StepSignatures] = append(all[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | gpg --verify sig -", file, raw))
 		}
 	}
-	return x
+	all[verify.StepTimestamps] = x.timestamps()
+	return all
+}
+
+// timestamps explains the step about the tokens: those that count verify under the
+// roots in the covenant, at their own time; of the others, what they say.
+func (x explainer) timestamps() []string {
+	var counting, others []string
+	for _, t := range x.tokens {
+		token := x.blob(x.receipt, t.File) + " > token; "
+		if t.Err == nil && x.covenant != nil {
+			counting = append(counting, fmt.Sprintf("%sopenssl ts -verify -in token -digest %s -CAfile roots.pem -attime %d", token, x.digest(t.Over), t.Time.Unix()))
+		} else {
+			others = append(others, token+"openssl ts -reply -in token -text")
+		}
+	}
+	if len(counting) > 0 {
+		counting = append([]string{x.blob(x.covenant, "receipt.json") + writeRoots}, counting...)
+	}
+	return append(counting, others...)
+}
+
+// writeRoots makes a file of certificates out of the roots in a covenant.
+const writeRoots = ` | grep -o '"roots":\["[^]]*' | cut -d[ -f2 | tr -d '"' | tr , '\n' | ` +
+	"while read -r der; do echo $der | base64 -d | openssl x509 -inform DER; done > roots.pem"
+
+// digest is the SHA-256 of a file of the receipt.
+func (x explainer) digest(name string) string {
+	for _, f := range x.receipt.Files {
+		if f.Name == name && f.Type != "receipt" {
+			return f.Digest.String()
+		}
+	}
+	return x.receipt.ID.String()
 }

@@ -5,8 +5,11 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
+	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 type initCmd struct {
@@ -15,8 +18,9 @@ type initCmd struct {
 	Offline  bool   `help:"ask no remote whether it has a ledger"`
 	Branch   bool   `xor:"place" help:"keep the ledger on the branch vaultmesh/ledger, for hosts that protect nothing else"`
 	NoConfig bool   `xor:"place" help:"leave git's configuration as it is"`
-	NoKey    bool   `help:"begin a ledger that trusts no key, until a person adopts a covenant"`
+	NoKey    bool   `xor:"nobody" help:"begin a ledger that trusts no key, until a person adopts a covenant"`
 	signing
+	stamping
 }
 
 // Run makes sure that there is a ledger, then that git fetches it.
@@ -24,29 +28,15 @@ func (c *initCmd) Run(a *app) error {
 	if err := a.open(false); err != nil {
 		return err
 	}
-	settings := []setup.Setting{}
-	if c.Branch && a.config.Ref != setup.BranchRef {
-		if a.refs[a.config.Ref] != "" {
-			if err := setup.ToBranch(a.ctx, a.repo, a.config); err != nil {
-				return err
-			}
-		}
-		settings = append(settings, setup.Setting{Name: "vaultmesh.ref", Value: setup.BranchRef})
-		a.config.Ref = setup.BranchRef
-	}
-	authorities, err := a.authorities(nil)
+	settings, err := c.onBranch(a)
 	if err != nil {
 		return err
 	}
-	bar := a.progress("verifying receipts")
-	out, err := setup.Ledger(a.ctx, setup.Request{
-		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
-		Progress:    bar.add,
-		Authorities: authorities,
-		Signer:      func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
-	})
-	bar.done()
+	out, first, err := c.ledger(a)
 	if err != nil {
+		return err
+	}
+	if err := a.keepPending(first); err != nil {
 		return err
 	}
 	if out.Status != setup.Exists {
@@ -66,6 +56,62 @@ func (c *initCmd) Run(a *app) error {
 			a.remember(anchor.Known{Ledger: out.Ledger, Name: out.Name})
 		}
 	}()
+	return c.print(a, out, first, settings)
+}
+
+// onBranch has the ledger kept on a branch, where that is asked for, and says how
+// that is configured.
+func (c *initCmd) onBranch(a *app) ([]setup.Setting, error) {
+	if !c.Branch || a.config.Ref == setup.BranchRef {
+		return []setup.Setting{}, nil
+	}
+	if a.refs[a.config.Ref] != "" {
+		if err := setup.ToBranch(a.ctx, a.repo, a.config); err != nil {
+			return nil, err
+		}
+	}
+	a.config.Ref = setup.BranchRef
+	return []setup.Setting{{Name: "vaultmesh.ref", Value: setup.BranchRef}}, nil
+}
+
+// ledger begins a ledger, or takes that of a remote. It says too what became of the
+// time-stamps of the genesis receipt.
+func (c *initCmd) ledger(a *app) (*setup.Outcome, *record.Outcome, error) {
+	authorities, err := a.authorities(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	stamper, err := a.stamper(c.stamping)
+	if err != nil {
+		return nil, nil, err
+	}
+	first := new(record.Outcome)
+	bar := a.progress("verifying receipts")
+	defer bar.done()
+	out, err := setup.Ledger(a.ctx, setup.Request{
+		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
+		Progress:    bar.add,
+		Authorities: authorities,
+		Signer:      func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
+		Stamp: func(ctx context.Context, file string, imprint receipt.Digest) (tokens []ledger.Proof, err error) {
+			tokens, first.Stamped, first.Pending, err = stamper.Over(ctx, file, imprint)
+			return tokens, err
+		},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if out.Status != setup.Created {
+		first = new(record.Outcome) // another process was quicker, and its own is stamped
+	} else if !c.NoKey {
+		a.noteUnpinned(authorities)
+	}
+	first.ID = out.Ledger
+	return out, first, nil
+}
+
+func (c *initCmd) print(a *app, out *setup.Outcome, first *record.Outcome, settings []setup.Setting) error {
+	stamped, pending := timestamps(first)
 	if a.out.structured() {
 		return a.out.emit(struct {
 			Status       string          `json:"status"`
@@ -76,9 +122,29 @@ func (c *initCmd) Run(a *app) error {
 			Remote       string          `json:"remote,omitempty"`
 			Remark       string          `json:"remark,omitempty"`
 			Configured   []setup.Setting `json:"configured"`
-		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, out.Remark, settings})
+			Stamped      []stampedBy     `json:"stamped"`
+			Pending      []string        `json:"pending"`
+		}{out.Status, out.Ledger.String(), out.Name, a.config.Ref, string(out.Head), out.Remote, out.Remark, settings, stamped, pending})
 	}
-	c.print(a, out, settings)
+	switch out.Status {
+	case setup.Created:
+		a.out.line("began the ledger %s at %s", out.Name, a.config.Ref)
+	case setup.Fetched:
+		a.out.line("took the ledger %s of %s to %s", out.Name, out.Remote, a.config.Ref)
+	case setup.Exists:
+		a.out.line("the ledger %s is at %s already", out.Name, a.config.Ref)
+	}
+	a.out.line("  id    %s", out.Ledger)
+	a.out.line("  head  %s", out.Head)
+	for _, s := range stamped {
+		a.out.line("  stamped %s by %s", s.Time, s.Authority)
+	}
+	if out.Remark != "" {
+		a.out.remark("note", "%s", out.Remark)
+	}
+	for _, s := range settings {
+		a.out.line("  git config --add %s %s", s.Name, s.Value)
+	}
 	if out.Status == setup.Created && a.config.Advice {
 		a.adviseBranch()
 	}
@@ -96,25 +162,6 @@ func (a *app) adviseBranch() {
 			a.out.remark("hint", "%s protects branches and nothing else; git vaultmesh init --branch keeps the ledger on one (docs/forges.md)", host)
 			return
 		}
-	}
-}
-
-func (c *initCmd) print(a *app, out *setup.Outcome, settings []setup.Setting) {
-	switch out.Status {
-	case setup.Created:
-		a.out.line("began the ledger %s at %s", out.Name, a.config.Ref)
-	case setup.Fetched:
-		a.out.line("took the ledger %s of %s to %s", out.Name, out.Remote, a.config.Ref)
-	case setup.Exists:
-		a.out.line("the ledger %s is at %s already", out.Name, a.config.Ref)
-	}
-	a.out.line("  id    %s", out.Ledger)
-	a.out.line("  head  %s", out.Head)
-	if out.Remark != "" {
-		a.out.remark("note", "%s", out.Remark)
-	}
-	for _, s := range settings {
-		a.out.line("  git config --add %s %s", s.Name, s.Value)
 	}
 }
 

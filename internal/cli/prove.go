@@ -210,7 +210,7 @@ func (c *verifyCmd) proof(a *app) error {
 		return err
 	}
 	if c.Explain {
-		c.explains = explainProof(c.What, m)
+		c.explains = explainProof(c.What, m, report)
 	}
 	j := judged{Receipts: []string{m.Receipt.ID.String()}}
 	if c.With != "" {

@@ -37,7 +37,7 @@ type recordCmd struct {
 	Push        bool     `xor:"end" help:"meet the peers afterwards, as sync does"`
 	DryRun      bool     `xor:"end" help:"print the receipt's bytes, write nothing"`
 	AllowSecret bool     `help:"record even what looks like a secret"`
-	NoSign      bool     `help:"leave it unsigned: nobody vouches for it then"`
+	NoSign      bool     `xor:"nobody" help:"leave it unsigned: nobody vouches for it then"`
 	signing
 	stamping
 	fetching
@@ -137,6 +137,9 @@ func (c *recordCmd) batch(a *app) error {
 	}
 	bar := a.progress("recording receipts")
 	place, err := c.place(a, bar)
+	if err == nil {
+		err = undated(place.Stamper)
+	}
 	if err != nil {
 		return err
 	}
@@ -169,10 +172,27 @@ func (c *recordCmd) batch(a *app) error {
 	if err != nil || c.DryRun {
 		return err
 	}
+	if place.Stamper != nil && out.Added > 0 {
+		a.out.remark("hint", "no time-stamp authority was asked: git vaultmesh seal dates all that was recorded")
+	}
 	if err := a.annotateMany(out.Added); err != nil && !fault.Has(err, fault.Interrupted) {
 		return err
 	}
 	return c.carry(a, out.Added == 0)
+}
+
+// undated refuses a batch, for whose receipts no authority is asked, where the token
+// of one is required. The fault is Usage (VM101).
+func undated(s *record.Stamper) error {
+	if s == nil {
+		return nil
+	}
+	for _, rail := range s.Rails {
+		if rail.Required {
+			return fault.New(fault.Usage, "the time-stamp authority %s is required, and a batch asks none: say --no-timestamp, and let a seal date it", rail.Name).With("command", "record")
+		}
+	}
+	return nil
 }
 
 func (c *recordCmd) request() (record.Request, error) {

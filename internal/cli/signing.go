@@ -20,7 +20,7 @@ import (
 
 // signing are the flags of commands that sign.
 type signing struct {
-	Key string `placeholder:"FILE" help:"sign with this private key file, OpenPGP or SSH"`
+	Key string `xor:"nobody" placeholder:"FILE" help:"sign with this private key file, OpenPGP or SSH"`
 	passphrasing
 }
 

@@ -104,6 +104,17 @@ func (a *app) authorities(names []string) ([]receipt.Authority, error) {
 	return list, nil
 }
 
+// noteUnpinned says of which authorities that come into a covenant a key is pinned
+// here, which a covenant cannot do.
+func (a *app) noteUnpinned(list []receipt.Authority) {
+	for _, t := range a.config.TSAs {
+		in := slices.ContainsFunc(list, func(one receipt.Authority) bool { return one.Name == t.Name })
+		if in && t.Pin != "" && t.Cert == "" {
+			a.out.note("a covenant pins certificates: the key that is pinned for %s is not in it, and any signer under its root counts; see --cert in git vaultmesh help tsa", t.Name)
+		}
+	}
+}
+
 // certificates reads a file of certificates that a variable of the configuration names.
 func (a *app) certificates(path, variable string) ([]*x509.Certificate, error) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {

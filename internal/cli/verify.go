@@ -77,10 +77,10 @@ func (c *verifyCmd) Run(a *app) error {
 	if o.File != "" {
 		return c.artifact(a, l, o.File)
 	}
-	if err := c.explained(a, l, o.Entries); err != nil {
-		return err
-	}
 	report, err := verify.Receipts(a.ctx, a.repo, l, o.Entries, c.using)
+	if err == nil {
+		err = c.explained(a, l, o.Entries, report)
+	}
 	if err != nil {
 		return err
 	}
@@ -89,17 +89,14 @@ func (c *verifyCmd) Run(a *app) error {
 }
 
 // explained finds out how the steps about one receipt are checked with plain tools.
-func (c *verifyCmd) explained(a *app, l *ledger.Ledger, entries []*ledger.Entry) error {
+func (c *verifyCmd) explained(a *app, l *ledger.Ledger, entries []*ledger.Entry, report *verify.Report) (err error) {
 	if !c.Explain {
 		return nil
 	}
 	if len(entries) != 1 {
 		return fault.New(fault.Usage, "--explain is about one receipt, and these are %d", len(entries)).With("command", "verify")
 	}
-	genesis, err := l.Genesis(a.ctx)
-	if err == nil {
-		c.explains = explain(l, genesis, entries[0])
-	}
+	c.explains, err = a.explain(l, entries[0], report)
 	return err
 }
 
@@ -243,7 +240,7 @@ func (c *verifyCmd) match(a *app, l *ledger.Ledger, j judged, entries []*ledger.
 			return err
 		}
 	}
-	if err := c.explained(a, l, entries); err != nil {
+	if err := c.explained(a, l, entries, report); err != nil {
 		return err
 	}
 	a.accept(l, c.using, report.Chain)

@@ -244,6 +244,9 @@ func TestPartsOfAProof(t *testing.T) {
 		"a path that leads nowhere": func(files map[string][]byte) {
 			files[manifestName] = bytes.ReplaceAll(files[manifestName], []byte("2f49"), []byte("2f48"))
 		},
+		"no path of the receipt itself": func(files map[string][]byte) {
+			files[manifestName] = regexp.MustCompile(`\{"index":0,[^}]*\},`).ReplaceAll(files[manifestName], nil)
+		},
 		"another index": func(files map[string][]byte) {
 			files[manifestName] = bytes.Replace(files[manifestName], []byte(`"index":0`), []byte(`"index":1`), 1)
 		},

@@ -62,7 +62,7 @@ func Attach(ctx context.Context, p Place, verb string, list []Attachment) (Attac
 // time-stamps over it. Of the outcome, Exists says that it was there before.
 func Endorse(ctx context.Context, p Place, id receipt.ID, made sign.Made) (*Outcome, error) {
 	file := proofs([]sign.Made{made})
-	tokens, got, missing, err := p.Stamper.over(ctx, file[0].Name(), receipt.Sum(made.Bytes))
+	tokens, got, missing, err := p.Stamper.Over(ctx, file[0].Name(), receipt.Sum(made.Bytes))
 	if err != nil {
 		return nil, err
 	}

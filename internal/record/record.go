@@ -183,7 +183,7 @@ func (d *draft) support(ctx context.Context, p Place) error {
 	}
 	var tokens []ledger.Proof
 	var err error
-	tokens, d.stamped, d.pending, err = p.Stamper.over(ctx, name, imprint)
+	tokens, d.stamped, d.pending, err = p.Stamper.Over(ctx, name, imprint)
 	d.proofs = append(d.proofs, tokens...)
 	return err
 }

@@ -66,9 +66,9 @@ func (s *Stamper) Stamp(ctx context.Context, imprint receipt.Digest) ([]Stamp, [
 	return got, pending, nil
 }
 
-// over asks for tokens over a file beside a receipt, or the receipt itself, and
-// gives them as they lie there. A nil stamper asks nobody.
-func (s *Stamper) over(ctx context.Context, name string, imprint receipt.Digest) (tokens []ledger.Proof, got []Stamp, missing []Pending, err error) {
+// Over asks for tokens over a file beside a receipt, or the receipt itself, and
+// gives them as they lie there. A nil stamper asks nobody. The error is as of Stamp.
+func (s *Stamper) Over(ctx context.Context, name string, imprint receipt.Digest) (tokens []ledger.Proof, got []Stamp, missing []Pending, err error) {
 	if s == nil {
 		return nil, nil, nil, nil
 	}

@@ -36,6 +36,9 @@ type Request struct {
 	Signer func(context.Context) (sign.Signer, error)
 	// Authorities are those whose time-stamps count in a new ledger.
 	Authorities []receipt.Authority
+	// Stamp gets time-stamps for the signature of a new ledger's first receipt, by its
+	// file and its SHA-256. Its fault keeps the ledger from being begun; nil asks nobody.
+	Stamp func(ctx context.Context, file string, imprint receipt.Digest) ([]ledger.Proof, error)
 }
 
 // The ways in which a repository came by its ledger.
@@ -252,8 +255,8 @@ func (q Request) begin(ctx context.Context) (*Outcome, error) {
 	return outcome(ctx, l, status, "")
 }
 
-// genesis makes the first receipt, with the covenant that names its signer, and
-// signs it.
+// genesis makes the first receipt, with the covenant that names its signer, signs
+// it, and has the signature time-stamped.
 func (q Request) genesis(ctx context.Context, author gitrepo.Identity) ([]byte, []ledger.Proof, error) {
 	nonce := make([]byte, 16)
 	rand.Read(nonce)
@@ -294,7 +297,12 @@ func (q Request) genesis(ctx context.Context, author gitrepo.Identity) ([]byte, 
 	if _, err := sign.Verify(made.Type, made.Bytes, b, sign.Ring{key}); err != nil {
 		return nil, nil, fault.New(fault.SignFailed, "the key that signs is not the one that is named, %s", key.Fingerprint()).Because(err)
 	}
-	return b, []ledger.Proof{{Type: made.Type, Data: made.Bytes}}, nil
+	proof := ledger.Proof{Type: made.Type, Data: made.Bytes}
+	if q.Stamp == nil {
+		return b, []ledger.Proof{proof}, nil
+	}
+	tokens, err := q.Stamp(ctx, proof.Name(), receipt.Sum(made.Bytes))
+	return b, append([]ledger.Proof{proof}, tokens...), err
 }
 
 func (q Request) signer(ctx context.Context) (sign.Signer, error) {

@@ -68,6 +68,66 @@ func TestThresholds(t *testing.T) {
 	}
 }
 
+// What a rule asks for is asked of receipts of its kinds and components alone.
+func TestRails(t *testing.T) {
+	t.Parallel()
+	rule := func(n int64, components []string, kinds ...receipt.Kind) func(*receipt.Covenant) {
+		return func(c *receipt.Covenant) {
+			c.Rules = append(c.Rules, receipt.Rule{Name: fmt.Sprintf("rule-%d", len(c.Rules)), Sentence: "It is stamped.", Refs: []string{}, Paths: []string{},
+				Components: append([]string{}, components...), Tests: []receipt.RuleTest{},
+				Require: receipt.Requirement{Receipts: append([]receipt.Kind{}, kinds...), Timestamps: n, Signers: []receipt.Quorum{}, Authorities: []string{"clock"}}})
+		}
+	}
+	without := func(c *receipt.Covenant) { c.TSAs = []receipt.Authority{} }
+	release := &receipt.Receipt{Kind: receipt.KindRelease, Component: "web/x"}
+	one, two, three := Rail{Count: 1}, Rail{2, []string{"clock"}}, Rail{3, []string{"clock"}}
+	for name, c := range map[string]struct {
+		change []func(*receipt.Covenant)
+		want   []Rail
+	}{
+		"no rule":            {nil, []Rail{one}},
+		"for all components": {[]func(*receipt.Covenant){rule(2, nil, receipt.KindRelease)}, []Rail{one, two}},
+		"for the component":  {[]func(*receipt.Covenant){rule(2, []string{"api", "web/*"}, receipt.KindDeployment, receipt.KindRelease)}, []Rail{one, two}},
+		"for another":        {[]func(*receipt.Covenant){rule(2, []string{"api", "web"}, receipt.KindRelease)}, []Rail{one}},
+		"for another kind":   {[]func(*receipt.Covenant){rule(2, nil, receipt.KindDeployment)}, []Rail{one}},
+		"for no kind":        {[]func(*receipt.Covenant){rule(2, nil)}, []Rail{one}},
+		"for none":           {[]func(*receipt.Covenant){rule(0, nil, receipt.KindRelease)}, []Rail{one}},
+		"two rules":          {[]func(*receipt.Covenant){rule(3, nil, receipt.KindRelease), rule(2, nil, receipt.KindRelease)}, []Rail{one, three, two}},
+		"of nobody":          {[]func(*receipt.Covenant){rule(2, nil, receipt.KindRelease), without}, nil},
+	} {
+		w := newWorld(t, people{"ada": {newKey(t)}}, c.change...)
+		if got := w.build(Pin{}).Rails(release); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	if got := newWorld(t, nil).build(Pin{}).Rails(release); got != nil {
+		t.Errorf("without a covenant: %v", got)
+	}
+	if got := two.Among([]string{"clock", "sun"}); !slices.Equal(got, []string{"clock"}) {
+		t.Errorf("of two authorities %v count", got)
+	}
+	if got := one.Among([]string{"clock", "sun"}); len(got) != 2 {
+		t.Errorf("of all authorities %v count", got)
+	}
+}
+
+// A token over what does not count says nothing of when a receipt was signed.
+func TestAuthoritiesOfWhatCounts(t *testing.T) {
+	t.Parallel()
+	a, stranger := newKey(t), newKey(t)
+	w := newWorld(t, people{"ada": {a}})
+	f := w.release("api", a)
+	s := w.signs(&f, stranger)
+	f.Tokens = append(f.Tokens, w.tsa.token(t, on(5), s.Data), w.tsa.token(t, on(5), f.Raw))
+	if found := w.build(Pin{}).Judge(f, today); len(found.Authorities()) != 0 || found.Tokens[0].Err != nil || found.Tokens[1].Err != nil {
+		t.Errorf("found %+v", found)
+	}
+	f.Tokens = append(f.Tokens, w.tsa.token(t, on(5), f.Signatures[0].Data))
+	if found := w.build(Pin{}).Judge(f, today); !slices.Equal(found.Authorities(), []string{"clock"}) {
+		t.Errorf("found %+v", found)
+	}
+}
+
 func TestGlob(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -74,11 +74,13 @@ func (f Finding) Trusted() bool {
 	return f.Err == nil && len(signatures) == 0 && len(tokens) == 0
 }
 
-// Authorities are those whose tokens over signatures count, sorted, each once.
+// Authorities are those of the covenant whose tokens date a signature that counts,
+// each once, sorted. A token over anything else does not say when it was signed.
 func (f Finding) Authorities() []string {
 	var list []string
 	for _, t := range f.Tokens {
-		if t.Err == nil {
+		counts := slices.ContainsFunc(f.Signatures, func(s Signature) bool { return s.File == t.Over && s.Err == nil })
+		if t.Err == nil && counts {
 			list = append(list, t.Authority)
 		}
 	}
@@ -107,8 +109,8 @@ func (f Finding) Broken() (signatures, tokens []error) {
 // judged by the one before, as it came into force. Without a covenant the fault is
 // NoCovenant (VM607).
 func (c *Chain) Judge(f Folder, now time.Time) Finding {
-	if i := slices.IndexFunc(c.Versions, func(v *Version) bool { return v.ID == f.ID }); i >= 0 {
-		return c.accepts(c.Versions[max(i-1, 0)], f, now)
+	if before := c.before(f.ID); before != nil {
+		return c.accepts(before, f, now)
 	}
 	latest := c.latest()
 	j := examine(f, c.ring(), latest, now)
@@ -117,4 +119,23 @@ func (c *Chain) Judge(f Folder, now time.Time) Finding {
 		return j.finding
 	}
 	return j.judge(c.inForce, c.revocations)
+}
+
+// before is the version that a covenant was judged by, of the first itself; nil for
+// what is no covenant that is or was in force.
+func (c *Chain) before(id receipt.ID) *Version {
+	i := slices.IndexFunc(c.Versions, func(v *Version) bool { return v.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return c.Versions[max(i-1, 0)]
+}
+
+// Vouching is the version whose authorities vouch for the time-stamps beside a
+// receipt, nil where there is none.
+func (c *Chain) Vouching(id receipt.ID) *Version {
+	if v := c.before(id); v != nil {
+		return v
+	}
+	return c.latest()
 }

@@ -159,20 +159,31 @@ func Glob(pattern, name string) bool {
 	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
-// Rails is how many authorities must have stamped a receipt: one where the covenant
-// in force names any, and as many as its rules about such a receipt ask for.
-func (c *Chain) Rails(r *receipt.Receipt) int {
+// Rail says how many authorities must have stamped a receipt.
+type Rail struct {
+	Count       int
+	Authorities []string // which of them count; empty means all
+}
+
+// Rails are what the covenant in force asks for: one authority where it names any, and
+// what its rules about such a receipt ask for.
+func (c *Chain) Rails(r *receipt.Receipt) []Rail {
 	v := c.latest()
 	if v == nil || len(v.Covenant.TSAs) == 0 {
-		return 0
+		return nil
 	}
-	most := 1
+	rails := []Rail{{Count: 1}}
 	for _, rule := range v.Covenant.Rules {
 		kind := slices.Contains(rule.Require.Receipts, r.Kind)
 		component := len(rule.Components) == 0 || slices.ContainsFunc(rule.Components, func(p string) bool { return Glob(p, r.Component) })
-		if kind && component {
-			most = max(most, int(rule.Require.Timestamps))
+		if kind && component && rule.Require.Timestamps > 0 {
+			rails = append(rails, Rail{int(rule.Require.Timestamps), rule.Require.Authorities})
 		}
 	}
-	return most
+	return rails
+}
+
+// Among are those of some authorities that count for a rail.
+func (r Rail) Among(authorities []string) []string {
+	return slices.DeleteFunc(slices.Clone(authorities), func(a string) bool { return len(r.Authorities) > 0 && !slices.Contains(r.Authorities, a) })
 }

@@ -403,7 +403,7 @@ func (m *MailedContradiction) Judge(ctx context.Context, terms *Terms) (*Report,
 func (t *tally) contradicted(m *MailedContradiction) {
 	path := m.Seals[1].Path
 	for _, s := range m.Seals {
-		t.sealedBy = append(t.sealedBy, s.ID.Short())
+		t.sealedBy = append(t.sealedBy, sealing{seal: s})
 	}
 	t.checked(StepSigners)
 	signed := 0

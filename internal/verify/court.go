@@ -224,7 +224,7 @@ func (c *court) detail(t *tally, s ledger.Step) string {
 		}
 		return detail
 	case StepSeal:
-		return "seal " + strings.Join(t.sealedBy, ", ")
+		return t.sealedWords()
 	case StepSigners:
 		if !t.single {
 			return fmt.Sprintf("%d of %d receipts are trusted", t.receipts-t.untrusted, t.receipts)

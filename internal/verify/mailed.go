@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -55,7 +54,7 @@ func Gather(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, terms *Terms
 		return nil, err
 	}
 	if found.Err != nil {
-		return nil, found.Err
+		return nil, fault.From(found.Err).With("receipt", e.ID.Short())
 	}
 	m := &Mailed{Receipt: e}
 	if m.Law, err = gatherLaw(ctx, l, genesis, known); err != nil {
@@ -246,6 +245,6 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 		problem(fault.New(fault.SealBroken, "the seal is not over the receipt"))
 		return nil, nil
 	}
-	t.sealedBy = append(t.sealedBy, strings.TrimSpace(m.Seal.ID.Short()+" "+provenText(proven)))
+	t.under(m.Seal, proven)
 	return times, nil
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -216,33 +217,62 @@ func (c *court) underSeal(ctx context.Context, t *tally, l *ledger.Ledger, e *le
 			return err
 		}
 		if slices.Contains(names, "receipt.json") {
-			t.checked(StepSeal)
-			t.sealedBy = append(t.sealedBy, strings.TrimSpace(s.entry.ID.Short()+" "+provenText(s.proven)))
+			t.under(s.entry, s.proven)
 			return nil
 		}
 	}
 	return nil
 }
 
-func provenText(at time.Time) string {
-	if at.IsZero() {
-		return ""
+// sealing is a seal over entries that were judged, and by when it existed.
+type sealing struct {
+	seal   *ledger.Entry
+	proven time.Time // zero where nothing proves it
+}
+
+// under notes down that a seal is over an entry.
+func (t *tally) under(seal *ledger.Entry, proven time.Time) {
+	t.checked(StepSeal)
+	if !slices.ContainsFunc(t.sealedBy, func(s sealing) bool { return s.seal.ID == seal.ID }) {
+		t.sealedBy = append(t.sealedBy, sealing{seal, proven})
 	}
-	return "of " + at.UTC().Format(time.RFC3339)
+}
+
+// sealedWords say which seals are over the entries, or how many a ledger has.
+func (t *tally) sealedWords() string {
+	if !t.single {
+		return fmt.Sprintf("seal count %d", t.judged[StepSeal])
+	}
+	var words []string
+	for _, s := range t.sealedBy {
+		text := s.seal.ID.Short()
+		if !s.proven.IsZero() {
+			text += " of " + s.proven.UTC().Format(time.RFC3339)
+		}
+		words = append(words, text)
+	}
+	return "seal " + strings.Join(words, ", ")
 }
 
 // onRails judges the step rails of an entry: where the covenant counts time-stamps,
-// one proves when it was signed; where a rule asks for more of them, they are there.
+// one proves when it was signed; where rules ask for more of them, they are there.
 func (c *court) onRails(t *tally, e *ledger.Entry, f trust.Finding) {
-	latest := c.chain.Latest()
-	if latest == nil || len(latest.Covenant.TSAs) == 0 {
-		return
-	}
-	t.checked(StepRails)
-	if want, have := c.chain.Rails(e.Receipt), f.Authorities(); want > 0 && (f.Since.IsZero() || len(have) < want) {
-		if len(have) == 0 && !f.Since.IsZero() && want == 1 {
-			return // a seal proves the time
+	all := f.Authorities()
+	for _, rail := range c.chain.Rails(e.Receipt) {
+		t.checked(StepRails)
+		sealed := len(all) == 0 && !f.Since.IsZero() && rail.Count == 1
+		have := len(rail.Among(all))
+		if !sealed && (f.Since.IsZero() || have < rail.Count) {
+			t.problem(ledger.Problem{Step: StepRails, Path: e.Path, Err: notStamped(e, rail, have)})
+			return
 		}
-		t.problem(ledger.Problem{Step: StepRails, Path: e.Path, Err: fault.New(fault.NotStamped, "%d of %d time-stamps of the covenant's authorities prove when it was signed", len(have), want).With("receipt", e.ID.Short())})
 	}
+}
+
+func notStamped(e *ledger.Entry, rail trust.Rail, have int) error {
+	whose := "the covenant's authorities"
+	if len(rail.Authorities) > 0 {
+		whose = strings.Join(rail.Authorities, ", ")
+	}
+	return fault.New(fault.NotStamped, "%d of %d time-stamps of %s prove when it was signed", have, rail.Count, whose).With("receipt", e.ID.Short())
 }

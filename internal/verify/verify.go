@@ -54,9 +54,10 @@ type Report struct {
 	Problems []ledger.Problem // at most [maxProblems] a step
 	Receipts int              // how many were looked at
 
-	Chain     *trust.Chain // the covenants by which it was judged, nil where it was not
-	Findings  []Finding    // of single receipts, and of those of a ledger that are not trusted; at most [maxFindings]
-	Untrusted int          // how many receipts are not trusted
+	Chain     *trust.Chain    // the covenants by which it was judged, nil where it was not
+	Findings  []Finding       // of single receipts, and of those of a ledger that are not trusted; at most [maxFindings]
+	Untrusted int             // how many receipts are not trusted
+	Seals     []*ledger.Entry // over single receipts, in full; each once
 
 	Before   int         // how many of the receipts were judged before
 	BeforeAt gitrepo.OID // at which head
@@ -121,7 +122,6 @@ func (t *tally) allSeals(ctx context.Context, l *ledger.Ledger) error {
 	for _, c := range Contradictions(t.court.vouched()) {
 		t.problem(ledger.Problem{Step: StepSeal, Path: c.Seals[1].Path, Err: c.Err()})
 	}
-	t.sealedBy = []string{fmt.Sprintf("count %d", t.judged[StepSeal])}
 	return nil
 }
 
@@ -224,8 +224,8 @@ type tally struct {
 	single    bool   // it is about single entries: each must be trusted
 	findings  []Finding
 	untrusted int
-	again     []string // paths of what is to be judged each time
-	sealedBy  []string
+	again     []string  // paths of what is to be judged each time
+	sealedBy  []sealing // of single entries, each seal once
 
 	rolls    *rolls      // by what the whole ledger was judged
 	until    time.Time   // when a key expires that a finding rests on; zero for never
@@ -438,6 +438,9 @@ func (t *tally) report(head string, unjudged ...ledger.Step) *Report {
 	r := &Report{Verdict: Valid, Receipts: t.receipts, Findings: t.findings, Untrusted: t.untrusted, Before: t.before, BeforeAt: t.beforeAt}
 	if t.court != nil {
 		r.Chain = t.court.chain
+	}
+	for _, s := range t.sealedBy {
+		r.Seals = append(r.Seals, s.seal)
 	}
 	for _, s := range Steps() {
 		step := Step{N: int(s), Name: NameOf(s), Status: t.status(s), Detail: t.detail(s)}
