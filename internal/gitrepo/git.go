@@ -122,8 +122,14 @@ func (g git) parsed(ctx context.Context, args ...string) *exec.Cmd {
 // talk starts a git that speaks with a remote: its messages are for the user,
 // in the user's language. Questions for passwords go to the terminal by themselves.
 func (g git) talk(ctx context.Context, to io.Writer, args ...string) ([]byte, error) {
+	return g.talkTo(ctx, nil, to, args...)
+}
+
+// talkTo is talk with something on its standard input.
+func (g git) talkTo(ctx context.Context, stdin io.Reader, to io.Writer, args ...string) ([]byte, error) {
 	var stderr tail
 	cmd := g.command(ctx, args...)
+	cmd.Stdin = stdin
 	cmd.Stderr = io.MultiWriter(&stderr, to)
 	out, err := cmd.Output()
 	return out, g.judge(ctx, cmd, err, string(stderr.bytes))

@@ -1,0 +1,209 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// AsGitReads is the store as git itself reads it: what it cannot read, other programs
+// cannot either, though this process may.
+func (r *Repo) AsGitReads() Store { return &r.plumbing }
+
+// Mend writes objects that are missing or damaged, which git would not: it leaves alone
+// what it believes to have. A damaged file that is in the place of one is kept in the
+// folder aside first, and is replaced in one step. It returns the files that were set
+// aside. The faults are those of [Store].
+func (r *Repo) Mend(ctx context.Context, objects []Object, aside string) (kept []string, err error) {
+	if ctx.Err() != nil {
+		return nil, fault.New(fault.Interrupted, "interrupted")
+	}
+	if len(objects) == 0 {
+		return nil, nil
+	}
+	in, err := r.NewIncoming()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	_, shared := r.config.Value("core.sharedrepository")
+	inPack := shared || len(objects) > maxLoose
+	if inPack {
+		err = in.writePack(ctx, objects)
+	} else {
+		err = in.writeLooseAll(objects)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if kept, err = r.keepDamaged(objects, aside); err != nil {
+		return nil, err
+	}
+	if err := in.Keep(ctx); err != nil {
+		return nil, err
+	}
+	if inPack { // else the file was replaced
+		for _, file := range kept {
+			os.Remove(r.loosePath(OID(filepath.Base(file)[:len(objects[0].ID)])))
+		}
+	}
+	r.forget()
+	return kept, nil
+}
+
+// writePack writes objects as one pack, whatever the repository believes to have.
+func (in *Incoming) writePack(ctx context.Context, objects []Object) error {
+	pack, err := encodePack(in.repo.algorithm, objects)
+	if err != nil {
+		return err
+	}
+	if err := in.ownRefs(); err != nil {
+		return err
+	}
+	args := slices.Clone(durable)
+	if shared, ok := in.repo.config.Value("core.sharedrepository"); ok {
+		args = append(args, "-c", "core.sharedRepository="+shared)
+	}
+	if _, err := in.apart().run(ctx, bytes.NewReader(pack), append(args, "index-pack", "--stdin")...); err != nil {
+		return in.repo.writeFault(err, "objects cannot be written")
+	}
+	return nil
+}
+
+func (r *Repo) loosePath(id OID) string {
+	return filepath.Join(r.CommonDir, "objects", string(id[:2]), string(id[2:]))
+}
+
+// keepDamaged keeps the files that are in the places of objects.
+func (r *Repo) keepDamaged(objects []Object, aside string) (kept []string, err error) {
+	for _, o := range objects {
+		file := r.loosePath(o.ID)
+		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		to, err := setAside(file, aside, string(o.ID))
+		if err != nil {
+			return nil, diskFault(err, "what is damaged cannot be set aside", r.CommonDir)
+		}
+		kept = append(kept, to)
+	}
+	return kept, nil
+}
+
+// setAside keeps a file in a folder under a name, or that name and a number where there
+// is another one of it. The file itself stays.
+func setAside(file, dir, name string) (string, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return "", err
+	}
+	for n := 0; ; n++ {
+		to := filepath.Join(dir, name)
+		if n > 0 {
+			to += fmt.Sprintf(".%d", n)
+		}
+		err := os.Link(file, to)
+		switch {
+		case err == nil:
+			return to, nil
+		case errors.Is(err, fs.ErrExist):
+			if same, err := sameBytes(file, to); err != nil || same {
+				return to, err
+			}
+		default: // where there are no links, it is copied
+			return to, copyNew(file, to)
+		}
+	}
+}
+
+func sameBytes(a, b string) (bool, error) {
+	first, err := os.ReadFile(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := os.ReadFile(b)
+	return bytes.Equal(first, second), err
+}
+
+func copyNew(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}
+
+// forget gives up what was read of the objects' folder so far.
+func (r *Repo) forget() {
+	r.plumbing.Close()
+	if r.files != nil {
+		r.files.Close()
+		r.files = newFileStore(r)
+	}
+}
+
+// Reindex makes the index of each pack anew, from the pack. Where the one that is there
+// says something else, or is not there, it is set aside and replaced. It returns the
+// files that were set aside or are new, and the packs that are damaged themselves. The faults are those
+// of [Store].
+func (r *Repo) Reindex(ctx context.Context, aside string) (mended, damaged []string, err error) {
+	packs, err := r.Packs()
+	if err != nil || len(packs) == 0 {
+		return nil, nil, err
+	}
+	in, err := r.NewIncoming()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	if err := in.ownRefs(); err != nil {
+		return nil, nil, err
+	}
+	for _, pack := range packs {
+		changed, err := in.reindex(ctx, pack, aside)
+		var f *failure
+		switch {
+		case asFailure(err, &f):
+			damaged = append(damaged, pack)
+		case err != nil:
+			return nil, nil, diskFault(err, "the index of a pack cannot be written", r.CommonDir)
+		case changed:
+			mended = append(mended, strings.TrimSuffix(pack, ".pack")+".idx")
+		}
+	}
+	r.forget()
+	return mended, damaged, nil
+}
+
+// reindex makes the index of one pack. A failure is one of the pack.
+func (in *Incoming) reindex(ctx context.Context, pack, aside string) (changed bool, err error) {
+	name := strings.TrimSuffix(filepath.Base(pack), ".pack") + ".idx"
+	made, there := filepath.Join(in.dir, name), strings.TrimSuffix(pack, ".pack")+".idx"
+	if _, err := in.apart().run(ctx, nil, append(slices.Clone(durable), "index-pack", "-o", made, pack)...); err != nil {
+		return false, err
+	}
+	if _, err := os.Stat(there); err == nil {
+		same, err := sameBytes(made, there)
+		if err != nil || same {
+			return false, err
+		}
+		if _, err := setAside(there, aside, name); err != nil {
+			return false, err
+		}
+	}
+	return true, in.move(made, there)
+}
