@@ -79,17 +79,16 @@ func (a *asker) hasNotAnswered(left map[gitrepo.OID]*Damage) bool {
 }
 
 // reach sees whether a source answers.
-func (h *hand) reach(ctx context.Context, a *asker) error {
+func (h *hand) reach(ctx context.Context, a *asker) (err error) {
+	if a.loan, err = h.Repo.NewLoan(ctx); err != nil { // before anybody is asked: it may be that nothing can be written
+		return err
+	}
 	heads, err := h.Repo.LsRemote(ctx, h.Messages, a.Where, h.Ref)
+	a.head = heads[h.Ref]
 	if fault.Has(err, fault.RemoteFailed) {
 		a.down, a.asked.Err = true, err
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	a.head = heads[h.Ref]
-	a.loan, err = h.Repo.NewLoan(ctx)
 	return err
 }
 
