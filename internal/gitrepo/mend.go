@@ -90,7 +90,7 @@ func (r *Repo) keepDamaged(objects []Object, aside string) (kept []string, err e
 		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		to, err := setAside(file, aside, string(o.ID))
+		to, err := setAside(r.disk, file, aside, string(o.ID))
 		if err != nil {
 			return nil, diskFault(err, "what is damaged cannot be set aside", r.CommonDir)
 		}
@@ -101,7 +101,7 @@ func (r *Repo) keepDamaged(objects []Object, aside string) (kept []string, err e
 
 // setAside keeps a file in a folder under a name, or that name and a number where there
 // is another one of it. The file itself stays.
-func setAside(file, dir, name string) (string, error) {
+func setAside(d disk, file, dir, name string) (string, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", err
 	}
@@ -110,7 +110,7 @@ func setAside(file, dir, name string) (string, error) {
 		if n > 0 {
 			to += fmt.Sprintf(".%d", n)
 		}
-		err := os.Link(file, to)
+		err := d.link(file, to)
 		switch {
 		case err == nil:
 			return to, nil
@@ -119,7 +119,7 @@ func setAside(file, dir, name string) (string, error) {
 				return to, err
 			}
 		default: // where there are no links, it is copied
-			return to, copyNew(file, to)
+			return to, copyNew(d, file, to)
 		}
 	}
 }
@@ -133,13 +133,13 @@ func sameBytes(a, b string) (bool, error) {
 	return bytes.Equal(first, second), err
 }
 
-func copyNew(from, to string) error {
+func copyNew(d disk, from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+	out, err := d.create(to)
 	if err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (in *Incoming) reindex(ctx context.Context, pack, aside string) (changed bo
 		if err != nil || same {
 			return false, err
 		}
-		if _, err := setAside(there, aside, name); err != nil {
+		if _, err := setAside(in.repo.disk, there, aside, name); err != nil {
 			return false, err
 		}
 	}
