@@ -2,12 +2,10 @@ package ledger
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
-	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // Part is an object that a ledger is made of, by where it was met first.
@@ -198,94 +196,4 @@ func levelOf(path string) int {
 // VersionFile is the file by which a ledger is known for one: the same in all of them.
 func VersionFile(algorithm string) gitrepo.Object {
 	return gitrepo.NewObject(algorithm, gitrepo.TypeBlob, []byte(versionText))
-}
-
-// Remains are what is left of a receipt's folder: its files by name, each with the bytes
-// that its name says.
-type Remains struct {
-	Path  string
-	Files map[string][]byte
-}
-
-// Gather reads the folder at a path out of all of its versions, of which a damaged or
-// rewritten ledger may have several, and leaves out the files that cannot be read or do
-// not have the SHA-256 in their names, which it tells. An error says that nobody could look.
-func Gather(ctx context.Context, store gitrepo.Store, path string, versions []gitrepo.OID, told func(name string, err error)) (*Remains, error) {
-	r := &Remains{path, make(map[string][]byte)}
-	failed := make(map[string]error)
-	for _, id := range versions {
-		entries, err := gitrepo.ReadTree(ctx, store, id, MaxTree)
-		if err != nil {
-			if !aboutObject(err) {
-				return nil, err
-			}
-			told("", err)
-			continue
-		}
-		good, _ := checkLevel(levelFolder, path, entries)
-		for _, f := range parseFiles(good)[:min(len(good), MaxFiles)] {
-			if r.Files[f.Name] != nil {
-				continue
-			}
-			data, err := gatherFile(ctx, store, path, f)
-			switch {
-			case err == nil:
-				r.Files[f.Name] = data
-				delete(failed, f.Name)
-			case aboutObject(err):
-				failed[f.Name] = err
-			default:
-				return nil, err
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		told(name, failed[name])
-	}
-	return r, nil
-}
-
-func gatherFile(ctx context.Context, store gitrepo.Store, path string, f File) ([]byte, error) {
-	o, err := store.Read(ctx, f.Object, f.limit())
-	if err != nil {
-		return nil, err
-	}
-	if o.Type != gitrepo.TypeBlob {
-		return nil, badTree(f.Name, "is a %s, not a file", o.Type)
-	}
-	if f.Type == "receipt" {
-		f.Digest, _ = receipt.ParseDigest(path[strings.LastIndexByte(path, '/')+1:])
-	}
-	return o.Data, misnamed(f, receipt.Sum(o.Data))
-}
-
-// Transplant is the commit that puts entries on top of a ledger, and the objects that it
-// needs. They must hold by themselves and belong to it ([Entry.Problems],
-// [Entry.BelongsTo]). It adds to what is there already. Nothing is written.
-type Transplant struct {
-	Union
-	Receipts int // that were not there before
-	Files    int // that were not there before
-}
-
-// Transplant makes the commit. The faults are those of reading the ledger, and BadTree
-// (VM504) where it is malformed.
-func (l *Ledger) Transplant(ctx context.Context, entries []*Remains, author, committer, message string) (*Transplant, error) {
-	genesis, err := l.Genesis(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a := &assembly{store: l.store, ledger: genesis.ID}
-	root := new(folder)
-	for _, r := range entries {
-		for name, data := range r.Files {
-			root.put(strings.Split(r.Path+"/"+name, "/"), a.blob(data))
-		}
-	}
-	commit := gitrepo.Commit{Parents: []gitrepo.OID{l.Head}, Author: author, Committer: committer, Message: message}
-	if commit.Tree, err = a.write(ctx, levelRoot, "", l.tree, root); err != nil {
-		return nil, err
-	}
-	head := a.add(gitrepo.TypeCommit, commit.Encode())
-	return &Transplant{Union{head, a.objects}, a.added, a.files}, nil
 }

@@ -72,7 +72,7 @@ func (p Place) salvageOnce(ctx context.Context, w Wreck, by Change) (*Salvaged, 
 	if err != nil {
 		return nil, err
 	}
-	d := &diver{place: p, wreck: w, ours: ours, genesis: genesis.ID, told: make(map[string]bool), kept: make(map[string]*ledger.Remains), out: &Salvaged{Head: ours.Head}}
+	d := &diver{place: p, wreck: w, ours: ours, genesis: genesis.ID, told: make(map[string]bool), kept: make(map[string]*ledger.Graft), remains: ledger.RemainsIn(w.Store), out: &Salvaged{Head: ours.Head}}
 	if err := d.search(ctx); err != nil {
 		return nil, err
 	}
@@ -97,10 +97,12 @@ type diver struct {
 	wreck   Wreck
 	ours    *ledger.Ledger
 	genesis receipt.ID
-	here    map[string]gitrepo.OID     // our folders of receipts, by path
-	found   map[string][]gitrepo.OID   // theirs, in all versions
-	good    []*ledger.Remains          // what is to be taken
-	kept    map[string]*ledger.Remains // the same, by where it belongs
+	here    map[string]gitrepo.OID   // our folders of receipts, by path
+	found   map[string][]gitrepo.OID // theirs, in all versions
+	remains *ledger.Remains
+	good    []*ledger.Graft          // what is to be taken
+	kept    map[string]*ledger.Graft // the same, by path
+	size    int                      // of it, in bytes
 	out     *Salvaged
 	owned   bool            // one receipt at least belongs to our ledger
 	told    map[string]bool // what was left, once for all versions of a tree
@@ -160,28 +162,32 @@ func (d *diver) search(ctx context.Context) error {
 // sort finds out which receipts of the wreck hold by themselves. The fault is OtherLedger
 // (VM516) where all that there are belong to another one.
 func (d *diver) sort(ctx context.Context) error {
-	size, others := 0, 0
+	others := 0
 	for _, path := range slices.Sorted(maps.Keys(d.found)) {
-		if size > maxSalvaged {
+		if d.size > maxSalvaged {
 			d.out.More = true
 			break
 		}
 		d.place.Progress()
-		r, err := ledger.Gather(ctx, d.wreck.Store, path, d.found[path], func(name string, err error) {
+		e, err := d.remains.Gather(ctx, path, d.found[path], func(name string, err error) {
 			d.leave(strings.TrimSuffix(path+"/"+name, "/"), err)
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case e == nil:
+			d.leave(path, fault.New(fault.BadTree, "%s has no receipt.json with its SHA-256", path))
+			continue
 		}
-		other, err := d.judge(ctx, r)
-		if err != nil {
-			return err
-		}
-		if other {
+		foreign := e.BelongsTo(d.genesis)
+		if foreign != nil {
 			others++
+			d.leave(path, foreign.Err)
+			continue
 		}
-		for _, data := range r.Files {
-			size += len(data)
+		d.owned = d.owned || e.Receipt != nil
+		if err := d.judge(ctx, path, e); err != nil {
+			return err
 		}
 	}
 	if others > 0 && !d.owned {
@@ -190,67 +196,69 @@ func (d *diver) sort(ctx context.Context) error {
 	return nil
 }
 
-// judge keeps a receipt that holds by itself, with what is new of it. It tells whether it
-// belongs to another ledger.
-func (d *diver) judge(ctx context.Context, r *ledger.Remains) (other bool, err error) {
-	folder := r.Path[strings.LastIndexByte(r.Path, '/')+1:]
-	e := ledger.EntryOf(folder, r.Files)
-	problems := e.Problems()
-	if r.Files["receipt.json"] == nil {
-		d.leave(r.Path, fault.New(fault.BadTree, "%s has no receipt.json that could be read", r.Path))
-		return false, nil
-	}
-	if foreign := e.BelongsTo(d.genesis); foreign != nil {
-		other, problems = true, append(problems, *foreign)
-	} else if e.Receipt != nil {
-		d.owned = true
-	}
-	if len(problems) == 0 {
-		if problems, err = e.FileProblems(ctx, d.ours); err != nil {
-			return other, err
-		}
+// judge keeps what is new of a receipt that holds by itself.
+func (d *diver) judge(ctx context.Context, path string, e *ledger.Entry) error {
+	problems, err := d.remains.Problems(ctx, e)
+	if err != nil {
+		return err
 	}
 	if len(problems) > 0 {
-		d.leave(r.Path, problems[0].Err)
-		return other, nil
-	}
-	r.Path = e.Path // where its content belongs, wherever it lay
-	return other, d.keep(ctx, r)
-}
-
-// keep keeps what is new of a receipt.
-func (d *diver) keep(ctx context.Context, r *ledger.Remains) error {
-	if same := d.kept[r.Path]; same != nil { // it lay in several places
-		maps.Copy(same.Files, r.Files)
+		d.leave(path, problems[0].Err)
 		return nil
 	}
-	there := 0
-	if tree := d.here[r.Path]; tree != "" {
-		entries, err := gitrepo.ReadTree(ctx, d.place.Repo, tree, ledger.MaxTree)
+	here, err := d.filesHere(ctx, e.Path)
+	if err != nil {
+		return err
+	}
+	files := slices.DeleteFunc(slices.Clone(e.Files), func(f ledger.File) bool { return here[f.Name] })
+	switch all := len(here) + len(files); {
+	case len(files) == 0:
+		d.out.Known++
+		return nil
+	case all > ledger.MaxFiles:
+		d.leave(path, fault.New(fault.TooLarge, "%s would have %d files, over the limit of %d", e.Path, all, ledger.MaxFiles))
+		return nil
+	}
+	return d.keep(ctx, e.Path, files)
+}
+
+// filesHere are the files that our ledger has in a receipt's folder.
+func (d *diver) filesHere(ctx context.Context, path string) (map[string]bool, error) {
+	here := make(map[string]bool)
+	tree := d.here[path]
+	if tree == "" {
+		return here, nil
+	}
+	entries, err := gitrepo.ReadTree(ctx, d.place.Repo, tree, ledger.MaxTree)
+	for _, e := range entries {
+		here[e.Name] = true
+	}
+	return here, err
+}
+
+// keep reads what is to be taken.
+func (d *diver) keep(ctx context.Context, path string, files []ledger.File) error {
+	g := d.kept[path]
+	if g == nil { // else it lay in several places
+		g = &ledger.Graft{Path: path, Files: make(map[string][]byte)}
+		d.good, d.kept[path] = append(d.good, g), g
+	}
+	for _, f := range files {
+		data, err := d.remains.ReadFile(ctx, f)
 		if err != nil {
 			return err
 		}
-		for _, e := range entries {
-			delete(r.Files, e.Name)
-		}
-		there = len(entries)
-	}
-	switch {
-	case len(r.Files) == 0:
-		d.out.Known++
-	case there+len(r.Files) > ledger.MaxFiles:
-		d.leave(r.Path, fault.New(fault.TooLarge, "%s would have %d files, over the limit of %d", r.Path, there+len(r.Files), ledger.MaxFiles))
-	default:
-		d.good, d.kept[r.Path] = append(d.good, r), r
+		g.Files[f.Name] = data
+		d.size += len(data)
 	}
 	return nil
 }
 
 // bring makes the commit of what is good, and has the covenant judge it, without that
 // which is not accepted. It is nil where nothing is left to take.
-func (d *diver) bring(ctx context.Context, by Change) (*ledger.Transplant, error) {
+func (d *diver) bring(ctx context.Context, by Change) (*ledger.Grafted, error) {
 	for len(d.good) > 0 {
-		t, err := d.ours.Transplant(ctx, d.good, by.Author, by.Committer, d.message())
+		t, err := d.ours.Graft(ctx, d.good, by.Author, by.Committer, d.message())
 		if err != nil {
 			return nil, err
 		}
@@ -285,7 +293,7 @@ func (d *diver) refuse(unwelcome []verify.Refused) int {
 	for _, u := range unwelcome {
 		why[u.ID.String()] = u.Err
 	}
-	d.good = slices.DeleteFunc(d.good, func(r *ledger.Remains) bool {
+	d.good = slices.DeleteFunc(d.good, func(r *ledger.Graft) bool {
 		err := why[r.Path[strings.LastIndexByte(r.Path, '/')+1:]]
 		if err != nil {
 			d.leave(r.Path, fault.New(fault.NotAccepted, "%s is not accepted of peers by the covenant", r.Path).Because(err))
