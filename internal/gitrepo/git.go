@@ -112,6 +112,14 @@ func (g git) runLimited(ctx context.Context, limit int64, args ...string) (out [
 	return out, true, g.judge(ctx, cmd, err, string(stderr.bytes))
 }
 
+// pour writes what git prints to a writer, as it comes.
+func (g git) pour(ctx context.Context, to io.Writer, args ...string) error {
+	var stderr tail
+	cmd := g.parsed(ctx, args...)
+	cmd.Stdout, cmd.Stderr = to, &stderr
+	return g.judge(ctx, cmd, cmd.Run(), string(stderr.bytes))
+}
+
 // parsed is a command whose output this program reads: in the C locale.
 func (g git) parsed(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := g.command(ctx, args...)

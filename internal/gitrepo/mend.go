@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,26 @@ import (
 // AsGitReads is the store as git itself reads it: what it cannot read, other programs
 // cannot either, though this process may.
 func (r *Repo) AsGitReads() Store { return &r.plumbing }
+
+// Whole tells whether an object of any size has the hash that is its id. It is read
+// bit by bit.
+func (r *Repo) Whole(ctx context.Context, id OID, kind string) (bool, error) {
+	var f *failure
+	size, err := r.git.run(ctx, nil, "cat-file", "-s", string(id))
+	if err != nil {
+		if asFailure(err, &f) {
+			err = nil
+		}
+		return false, err
+	}
+	h := newHash(r.algorithm)
+	io.WriteString(h, kind+" "+strings.TrimSpace(string(size))+"\x00")
+	err = r.git.pour(ctx, h, "-c", "core.bigFileThreshold=1m", "cat-file", kind, string(id))
+	if asFailure(err, &f) {
+		return false, nil
+	}
+	return err == nil && hex.EncodeToString(h.Sum(nil)) == string(id), err
+}
 
 // Mend writes objects that are missing or damaged, which git would not: it leaves alone
 // what it believes to have. A damaged file that is in the place of one is kept in the

@@ -165,12 +165,24 @@ func (h *hand) look(ctx context.Context) ([]*Damage, error) {
 		if folder, is := strings.CutSuffix(p.Path, "/receipt.json"); is && err == nil {
 			h.out.whole[folder] = p.ID
 		}
-		if err != nil {
-			wanted = append(wanted, h.damage(p, err))
+		if err == nil || h.known[p.ID] == nil && h.onlyLarge(ctx, p, err) {
+			return nil
 		}
+		wanted = append(wanted, h.damage(p, err))
 		return nil
 	}}.Visit(ctx, h.Repo.AsGitReads(), h.out.Head)
 	return wanted, err
+}
+
+// onlyLarge tells whether an object is whole, and larger than what it is for may be:
+// that is no damage, but what somebody recorded. Of one that is damaged git may believe any
+// size.
+func (h *hand) onlyLarge(ctx context.Context, p ledger.Part, err error) bool {
+	if !fault.Has(err, fault.ObjectTooLarge) {
+		return false
+	}
+	whole, err := h.Repo.Whole(ctx, p.ID, p.Type)
+	return err == nil && whole
 }
 
 // damage remembers an object that cannot be read. One that was brought back before, and
