@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/annotate"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/repair"
@@ -24,7 +26,8 @@ func (c *doctorCmd) repair(a *app) error {
 	if err := a.open(true); err != nil {
 		return err
 	}
-	sources, err := c.sources(a)
+	sources, done, err := c.sources(a)
+	defer done()
 	if err != nil {
 		return err
 	}
@@ -50,31 +53,40 @@ func (c *doctorCmd) repair(a *app) error {
 }
 
 // sources are those who are asked: who was named, then the peers, then all other remotes.
-func (c *doctorCmd) sources(a *app) ([]repair.Source, error) {
-	var list []repair.Source
-	add := func(name, where string) {
-		if !slices.ContainsFunc(list, func(s repair.Source) bool { return s.Where == where }) {
-			list = append(list, repair.Source{Name: name, Where: where})
+// The function that it returns closes them.
+func (c *doctorCmd) sources(a *app) (list []repair.Source, done func(), err error) {
+	var opened []*gitrepo.Repo
+	done = func() {
+		for _, r := range opened {
+			r.Close()
 		}
 	}
 	for _, name := range c.From {
-		if slices.Contains(a.config.Remotes, name) {
-			add(name, name)
-			continue
+		s := repair.Source{Name: name, Where: name}
+		info, err := os.Stat(name)
+		switch {
+		case slices.Contains(a.config.Remotes, name):
+		case err != nil:
+			return nil, done, fault.New(fault.BadPeer, "%.80q is no remote, bundle or repository", name)
+		case info.IsDir():
+			repo, err := a.beside(name)
+			if err != nil {
+				return nil, done, err
+			}
+			opened, s.Store = append(opened, repo), repo
+		default:
+			if s.Where, err = filepath.Abs(name); err != nil {
+				return nil, done, fault.New(fault.NoFile, "%s is no path", name)
+			}
 		}
-		path, err := filepath.Abs(name)
-		if err == nil {
-			_, err = os.Stat(path)
-		}
-		if err != nil {
-			return nil, fault.New(fault.BadPeer, "%.80q is no remote, bundle or repository", name)
-		}
-		add(name, path)
+		list = append(list, s)
 	}
 	for _, name := range append(slices.Clone(a.config.Peers), a.config.Remotes...) {
-		add(name, name)
+		if !slices.ContainsFunc(list, func(s repair.Source) bool { return s.Where == name }) {
+			list = append(list, repair.Source{Name: name, Where: name})
+		}
 	}
-	return list, nil
+	return list, done, nil
 }
 
 // repaired is what was found and done, as it is shown.
@@ -280,12 +292,7 @@ func (r *repaired) print(a *app) error {
 		a.out.line("  %s %s %s  %s: %s", pad(string(d.State), -8), pad(d.Type, -6), d.ID.Short(), cmp.Or(d.Path, "commit "+d.Commit.Short()), from)
 	}
 	for _, s := range o.Asked {
-		if s.Err != nil {
-			f := fault.From(s.Err)
-			a.out.line("  asked    %s: %s: %s", s.Name, string(f.Code), f.Message)
-			continue
-		}
-		a.out.line("  asked    %s: has %d of them", s.Name, s.Objects)
+		a.out.line("  asked    %s: %s", s.Name, answer(s))
 	}
 	for _, l := range o.Lost {
 		printLoss(a, l)
@@ -315,6 +322,20 @@ func (r *repaired) print(a *app) error {
 		}
 	}
 	return nil
+}
+
+// answer is what came of asking somebody.
+func answer(s repair.Asked) string {
+	had := fmt.Sprintf("has %d of them", s.Objects)
+	if s.Err == nil {
+		return had
+	}
+	f := fault.From(s.Err)
+	why := string(f.Code) + ": " + f.Message
+	if fault.Has(s.Err, fault.RemoteFailed) && s.Objects == 0 {
+		return why
+	}
+	return had + "; " + why
 }
 
 func printLoss(a *app, l repair.Lost) {

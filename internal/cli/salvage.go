@@ -101,7 +101,7 @@ func (c *mergeCmd) fetched(a *app, from string) (w federation.Wreck, done func()
 	if err != nil {
 		return w, nil, err
 	}
-	if err := loan.Fetch(a.ctx, a.out.messages(), from, []string{a.config.Ref}, true); err != nil {
+	if err := loan.Fetch(a.ctx, a.out.messages(), from, []string{a.config.Ref}, gitrepo.Ways{Lenient: true}); err != nil {
 		loan.Close()
 		return w, nil, err
 	}
@@ -111,18 +111,12 @@ func (c *mergeCmd) fetched(a *app, from string) (w federation.Wreck, done func()
 // opened is the ledger of a repository that lies beside this one, as it is: git fetches
 // nothing from one that lacks objects.
 func (c *mergeCmd) opened(a *app) (w federation.Wreck, done func(), err error) {
-	env := slices.DeleteFunc(slices.Clone(a.env.Environ), func(v string) bool {
-		return strings.HasPrefix(v, "GIT_DIR=") || strings.HasPrefix(v, "GIT_WORK_TREE=")
-	})
-	repo, err := gitrepo.Open(a.ctx, gitrepo.Options{Dir: c.What, Env: env, NoLazyFetch: true})
+	repo, err := a.beside(c.What)
 	if err != nil {
 		return w, nil, err
 	}
 	w = federation.Wreck{Name: c.What, Store: repo}
 	w.Head, err = repo.Ref(a.ctx, a.config.Ref)
-	if err == nil && repo.Algorithm() != a.repo.Algorithm() {
-		err = fault.New(fault.BadOperand, "%s has ids by %s, and this repository by %s", c.What, repo.Algorithm(), a.repo.Algorithm())
-	}
 	if err == nil && w.Head == "" {
 		err = fault.New(fault.NoLedger, "%s has no ledger at %s", c.What, a.config.Ref)
 	}
@@ -134,6 +128,19 @@ func (c *mergeCmd) opened(a *app) (w federation.Wreck, done func(), err error) {
 		return w, nil, err
 	}
 	return w, repo.Close, nil
+}
+
+// beside opens another repository, by its folder.
+func (a *app) beside(dir string) (*gitrepo.Repo, error) {
+	env := slices.DeleteFunc(slices.Clone(a.env.Environ), func(v string) bool {
+		return strings.HasPrefix(v, "GIT_DIR=") || strings.HasPrefix(v, "GIT_WORK_TREE=")
+	})
+	repo, err := gitrepo.Open(a.ctx, gitrepo.Options{Dir: dir, Env: env, NoLazyFetch: true})
+	if err == nil && repo.Algorithm() != a.repo.Algorithm() {
+		repo.Close()
+		return nil, fault.New(fault.BadOperand, "%s has ids by %s, and this repository by %s", dir, repo.Algorithm(), a.repo.Algorithm())
+	}
+	return repo, err
 }
 
 // leftBehind is something that was not taken, as programs are told.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -72,11 +73,19 @@ func (r *Repo) addressBase(ctx context.Context) string {
 	return strings.TrimSuffix(string(out), "\n")
 }
 
+// Ways in which a loan is fetched.
+type Ways struct {
+	Lenient bool // git refuses no object for its form
+	// Alone asks for the objects without what they lead to, which servers grant that allow
+	// filters: one that lacks some of that has nothing else to give.
+	Alone bool
+}
+
 // Fetch has git bring refs, or objects by their ids, and all that they lead to, from
 // a remote of the repository that asks, an address, or a bundle. No ref moves. The
 // faults are RemoteFailed (VM701), also where it does not have one of them, and Invalid
-// (VM512) for objects that git refuses; with lenient set it refuses none.
-func (l *Loan) Fetch(ctx context.Context, messages io.Writer, from string, wanted []string, lenient bool) error {
+// (VM512) for objects that git refuses.
+func (l *Loan) Fetch(ctx context.Context, messages io.Writer, from string, wanted []string, how Ways) error {
 	restore, err := l.inherit()
 	if err != nil {
 		return err
@@ -84,9 +93,13 @@ func (l *Loan) Fetch(ctx context.Context, messages io.Writer, from string, wante
 	defer restore()
 	g := l.in.apart()
 	g.dir = l.base
+	filter := "--no-filter"
+	if how.Alone {
+		filter = "--filter=tree:0"
+	}
 	args := []string{"-c", "protocol.version=2", "-c", "core.hooksPath=" + os.DevNull, "-c", "fetch.writeCommitGraph=false",
-		"-c", "fetch.fsckObjects=" + map[bool]string{true: "false", false: "true"}[lenient], "fetch", "--quiet", "--no-tags", "--no-prune",
-		"--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance", "--no-filter", "--refmap=", "--stdin", "--end-of-options", from}
+		"-c", "fetch.fsckObjects=" + strconv.FormatBool(!how.Lenient), "fetch", "--quiet", "--no-tags", "--no-prune",
+		"--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance", filter, "--refmap=", "--stdin", "--end-of-options", from}
 	_, err = g.talkTo(ctx, strings.NewReader(strings.Join(wanted, "\n")+"\n"), messages, args...)
 	l.store.plumbing.Close() // it may know of no pack that came now
 	if err != nil {

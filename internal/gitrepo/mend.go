@@ -177,12 +177,16 @@ func (r *Repo) forget() {
 	}
 }
 
-// Reindex makes the index of each pack anew, from the pack. Where the one that is there
-// says something else, or is not there, it is set aside and replaced. It returns the
-// files that were set aside or are new, and the packs that are damaged themselves. The faults are those
-// of [Store].
-func (r *Repo) Reindex(ctx context.Context, aside string) (mended, damaged []string, err error) {
+// Reindex makes the indexes of packs anew, from the packs: of those that do not fit their
+// pack by their sums, or of all. Where the one that is there says something else, or is not
+// there, it is set aside and replaced. It returns the indexes that were replaced or are new,
+// and of the packs that were looked at those that are damaged themselves. The faults are
+// those of [Store].
+func (r *Repo) Reindex(ctx context.Context, aside string, all bool) (mended, damaged []string, err error) {
 	packs, err := r.Packs()
+	if !all {
+		packs = slices.DeleteFunc(packs, r.fits)
+	}
 	if err != nil || len(packs) == 0 {
 		return nil, nil, err
 	}
@@ -208,6 +212,48 @@ func (r *Repo) Reindex(ctx context.Context, aside string) (mended, damaged []str
 	}
 	r.forget()
 	return mended, damaged, nil
+}
+
+// fits tells whether a pack has an index whose sum is right, and that names the sum at the
+// pack's end (gitformat-pack).
+func (r *Repo) fits(pack string) bool {
+	index, err := os.Open(strings.TrimSuffix(pack, ".pack") + ".idx")
+	if err != nil {
+		return false
+	}
+	defer index.Close()
+	h := newHash(r.algorithm)
+	info, err := index.Stat()
+	if err != nil || info.Size() < int64(2*h.Size()) {
+		return false
+	}
+	end := make([]byte, 2*h.Size()) // the pack's sum and its own
+	if _, err = io.CopyN(h, index, info.Size()-int64(h.Size())); err == nil {
+		_, err = index.ReadAt(end, info.Size()-int64(len(end)))
+	}
+	return err == nil && bytes.Equal(h.Sum(nil), end[h.Size():]) && endsIn(pack, end[:h.Size()])
+}
+
+// endsIn tells whether a file ends in some bytes.
+func endsIn(path string, end []byte) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.Size() < int64(len(end)) {
+		return false
+	}
+	last := make([]byte, len(end))
+	_, err = file.ReadAt(last, info.Size()-int64(len(end)))
+	return err == nil && bytes.Equal(last, end)
+}
+
+// HasFile tells whether an object has a file of its own, good or not.
+func (r *Repo) HasFile(id OID) bool {
+	_, err := os.Lstat(r.loosePath(id))
+	return err == nil
 }
 
 // reindex makes the index of one pack. A failure is one of the pack.

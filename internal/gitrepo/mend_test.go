@@ -142,12 +142,12 @@ func TestALoan(t *testing.T) {
 	}
 	defer loan.Close()
 	for _, wanted := range []string{string(blob), "refs/heads/main"} {
-		if err := loan.Fetch(ctx, io.Discard, "peer", []string{wanted}, false); err != nil {
+		if err := loan.Fetch(ctx, io.Discard, "peer", []string{wanted}, Ways{}); err != nil {
 			t.Fatalf("%s: %v", wanted, err)
 		}
 		wantObject(t, loan.store, NewObject("sha1", TypeBlob, []byte("good")))
 	}
-	wantFault(t, loan.Fetch(ctx, io.Discard, "peer", []string{strings.Repeat("1", 40)}, false), fault.RemoteFailed)
+	wantFault(t, loan.Fetch(ctx, io.Discard, "peer", []string{strings.Repeat("1", 40)}, Ways{}), fault.RemoteFailed)
 	_, err = r.Read(ctx, blob, roomy)
 	wantFault(t, err, fault.ObjectMissing)
 	config, err := os.ReadFile(filepath.Join(loan.in.dir, "config"))
@@ -168,7 +168,7 @@ func TestALoan(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	if err := second.Fetch(ctx, io.Discard, "peer", []string{string(blob)}, false); err == nil {
+	if err := second.Fetch(ctx, io.Discard, "peer", []string{string(blob)}, Ways{}); err == nil {
 		t.Error("what is not there counts as sent")
 	}
 	if _, err := second.Store().Read(ctx, blob, roomy); err == nil {
@@ -214,13 +214,16 @@ func TestPacksAreMended(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		mended, damaged, err := r.Reindex(ctx, aside)
+		mended, damaged, err := r.Reindex(ctx, aside, round == 0)
 		if err != nil || len(mended) != 1 || mended[0] != index || len(damaged) != 0 {
 			t.Fatalf("round %d: mended %q, damaged %q, %v", round, mended, damaged, err)
 		}
 		for _, o := range all {
 			wantObject(t, r, o)
 		}
+	}
+	if mended, damaged, err := r.Reindex(ctx, aside, false); err != nil || len(mended)+len(damaged) > 0 {
+		t.Errorf("nothing is wrong: mended %q, damaged %q, %v", mended, damaged, err)
 	}
 	info, err := os.Stat(packs[0])
 	if err == nil {
@@ -232,7 +235,7 @@ func TestPacksAreMended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, damaged, err := r.Reindex(ctx, aside)
+	_, damaged, err := r.Reindex(ctx, aside, false)
 	if err != nil || len(damaged) != 1 || damaged[0] != packs[0] {
 		t.Fatalf("damaged %q, %v", damaged, err)
 	}

@@ -13,14 +13,14 @@ import (
 // asker asks one source, and keeps what it lent until the end.
 type asker struct {
 	Source
-	asked Asked
-	loan  *gitrepo.Loan        // nil until it is asked
-	down  bool                 // it cannot be asked
-	head  gitrepo.OID          // its ledger's, "" for none
-	whole bool                 // its ledger was asked for
-	ours  bool                 // it is what is left of a pack, and nobody is asked
-	tries int                  // how often it was asked for objects by their ids
-	lacks map[gitrepo.OID]bool // what it was asked for and does not have
+	asked  Asked
+	loan   *gitrepo.Loan        // nil until it is asked
+	head   gitrepo.OID          // its ledger's, "" for none
+	whole  bool                 // its ledger was asked for
+	broken bool                 // it could not give it
+	ours   bool                 // it is what is left of a pack, and nobody is asked
+	tries  int                  // how often it was asked for objects by their ids
+	lacks  map[gitrepo.OID]bool // what it was asked for and does not have
 }
 
 func (a *asker) close() {
@@ -34,25 +34,26 @@ func (a *asker) close() {
 const maxTries = 200
 
 // ask takes what a source has of what is left: first what it lent before, then by the ids
-// in one go, then its whole ledger, then id by id, which a source that is damaged itself
-// answers too.
+// in one go, then its whole ledger, then by fewer and fewer ids, and at last each without
+// what it leads to: a source that is damaged itself answers so too.
 func (h *hand) ask(ctx context.Context, a *asker, left map[gitrepo.OID]*Damage) error {
-	if len(left) == 0 || a.down {
+	if len(left) == 0 || a.asked.Unsure && a.loan == nil {
 		return nil
 	}
-	if a.loan == nil {
-		if err := h.reach(ctx, a); err != nil || a.down {
+	if a.store() == nil {
+		if err := h.reach(ctx, a); err != nil || a.loan == nil {
 			return err
 		}
 	}
 	steps := []func() error{
 		func() error { return nil },
-		func() error { return h.fetch(ctx, a, idsOf(left)) },
+		func() error { return h.fetch(ctx, a, idsOf(left), gitrepo.Ways{}) },
 		func() error { return h.fetchWhole(ctx, a) },
-		func() error { return h.fetchParts(ctx, a, idsOf(left)) },
+		func() error { return h.fetchParts(ctx, a, idsOf(left), gitrepo.Ways{}) },
+		func() error { return h.fetchParts(ctx, a, idsOf(left), gitrepo.Ways{Alone: true}) },
 	}
 	for n, step := range steps {
-		if len(left) == 0 || n > 0 && (a.ours || !a.hasNotAnswered(left)) {
+		if len(left) == 0 || n > 0 && (a.loan == nil || a.ours || !a.hasNotAnswered(left)) {
 			break
 		}
 		if err := step(); err != nil {
@@ -62,8 +63,41 @@ func (h *hand) ask(ctx context.Context, a *asker, left map[gitrepo.OID]*Damage) 
 			return err
 		}
 	}
+	return h.conclude(ctx, a, left)
+}
+
+// store is where what a source has is read, nil before it is asked.
+func (a *asker) store() gitrepo.Store {
+	switch {
+	case a.Store != nil:
+		return a.Store
+	case a.loan != nil:
+		return a.loan.Store()
+	}
+	return nil
+}
+
+// conclude says what it means that a source did not give what is left: that it does not
+// have it, unless it cannot be asked any more, or could not give it without what it lacks.
+func (h *hand) conclude(ctx context.Context, a *asker, left map[gitrepo.OID]*Damage) error {
+	fresh := a.hasNotAnswered(left)
 	for id := range left {
 		a.lacks[id] = true
+	}
+	if a.loan == nil || a.ours || !fresh {
+		return nil
+	}
+	if _, err := h.Repo.LsRemote(ctx, h.Messages, a.Where, h.Ref); err != nil {
+		if !fault.Has(err, fault.RemoteFailed) {
+			return err
+		}
+		a.asked.Unsure, a.asked.Err = true, err
+	}
+	for _, d := range left {
+		if d.Type != gitrepo.TypeBlob && a.broken || a.tries >= maxTries {
+			a.asked.Unsure = true
+			a.asked.Err = fault.New(fault.ObjectMissing, "%s lacks objects itself; repair it first", a.Name)
+		}
 	}
 	return nil
 }
@@ -79,14 +113,19 @@ func (a *asker) hasNotAnswered(left map[gitrepo.OID]*Damage) bool {
 }
 
 // reach sees whether a source answers.
-func (h *hand) reach(ctx context.Context, a *asker) (err error) {
-	if a.loan, err = h.Repo.NewLoan(ctx); err != nil { // before anybody is asked: it may be that nothing can be written
+func (h *hand) reach(ctx context.Context, a *asker) error {
+	loan, err := h.Repo.NewLoan(ctx)
+	if err != nil { // before anybody is asked: it may be that nothing can be written
 		return err
 	}
 	heads, err := h.Repo.LsRemote(ctx, h.Messages, a.Where, h.Ref)
-	a.head = heads[h.Ref]
+	if err == nil {
+		a.head, a.loan = heads[h.Ref], loan
+		return nil
+	}
+	loan.Close()
 	if fault.Has(err, fault.RemoteFailed) {
-		a.down, a.asked.Err = true, err
+		a.asked.Unsure, a.asked.Err = true, err
 		return nil
 	}
 	return err
@@ -94,16 +133,22 @@ func (h *hand) reach(ctx context.Context, a *asker) (err error) {
 
 // fetch asks for objects. What the source does not have, or sends in a form that git
 // refuses, is no error here.
-func (h *hand) fetch(ctx context.Context, a *asker, what []string) error {
-	err := a.loan.Fetch(ctx, quiet{}, a.Where, what, false)
-	if fault.Has(err, fault.Invalid) {
-		a.asked.Err = err
-		return nil
-	}
-	if fault.Has(err, fault.RemoteFailed) {
-		return nil
-	}
+func (h *hand) fetch(ctx context.Context, a *asker, what []string, how gitrepo.Ways) error {
+	_, err := h.fetched(ctx, a, what, how)
 	return err
+}
+
+// fetched is fetch, and tells whether all came.
+func (h *hand) fetched(ctx context.Context, a *asker, what []string, how gitrepo.Ways) (bool, error) {
+	err := a.loan.Fetch(ctx, quiet{}, a.Where, what, how)
+	switch {
+	case fault.Has(err, fault.Invalid):
+		a.asked.Err = err
+		return false, nil
+	case fault.Has(err, fault.RemoteFailed):
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // fetchWhole asks for the whole ledger, once.
@@ -112,27 +157,24 @@ func (h *hand) fetchWhole(ctx context.Context, a *asker) error {
 		return nil
 	}
 	a.whole = true
-	return h.fetch(ctx, a, []string{h.Ref})
+	came, err := h.fetched(ctx, a, []string{h.Ref}, gitrepo.Ways{})
+	a.broken = !came
+	return err
 }
 
 // fetchParts asks for objects by halves of halves, so that one that the source does not
 // have keeps no other one from coming.
-func (h *hand) fetchParts(ctx context.Context, a *asker, ids []string) error {
-	if len(ids) < 2 || a.tries >= maxTries { // one alone was asked for already
+func (h *hand) fetchParts(ctx context.Context, a *asker, ids []string, how gitrepo.Ways) error {
+	if len(ids) == 0 || a.tries >= maxTries {
 		return nil
 	}
+	a.tries++
+	came, err := h.fetched(ctx, a, ids, how)
+	if err != nil || came || len(ids) == 1 {
+		return err
+	}
 	for _, half := range [][]string{ids[:len(ids)/2], ids[len(ids)/2:]} {
-		a.tries++
-		err := a.loan.Fetch(ctx, quiet{}, a.Where, half, false)
-		switch {
-		case err == nil:
-			continue
-		case fault.Has(err, fault.Invalid):
-			a.asked.Err = err
-		case !fault.Has(err, fault.RemoteFailed):
-			return err
-		}
-		if err := h.fetchParts(ctx, a, half); err != nil {
+		if err := h.fetchParts(ctx, a, half, how); err != nil {
 			return err
 		}
 	}
@@ -178,7 +220,7 @@ func (h *hand) take(ctx context.Context, a *asker, left map[gitrepo.OID]*Damage)
 		byLimit[limit] = append(byLimit[limit], id)
 	}
 	for limit, ids := range byLimit {
-		err := a.loan.Store().ReadMany(ctx, ids, limit, func(_ int, o gitrepo.Object, err error) error {
+		err := a.store().ReadMany(ctx, ids, limit, func(_ int, o gitrepo.Object, err error) error {
 			if err != nil || o.Type != left[o.ID].Type {
 				return interruption(err)
 			}

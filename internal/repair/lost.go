@@ -38,8 +38,8 @@ func (h *hand) mourn(ctx context.Context, wanted []*Damage) error {
 		}
 		l := lostBy(d.Part)
 		place := l.Path + string(l.Commit)
-		if one := found[place]; one != nil && !one.Whole {
-			one.Whole, one.Files = l.Whole, append(one.Files, l.Files...)
+		if one := found[place]; one != nil {
+			one.Whole, one.Files = one.Whole || l.Whole, append(one.Files, l.Files...)
 			continue
 		}
 		found[place] = l

@@ -29,8 +29,9 @@ type Case struct {
 
 // Source is somebody who may have objects.
 type Source struct {
-	Name  string // for people
-	Where string // a remote, an address, or the path of a repository or a bundle
+	Name  string        // for people
+	Where string        // a remote, an address, or the path of a bundle
+	Store gitrepo.Store // of a repository that is read as it lies there, nil for one that git asks
 }
 
 // State says what is wrong with an object.
@@ -56,6 +57,7 @@ type Asked struct {
 	Name    string
 	Objects int   // that it had
 	Err     error // why it could not be asked, or what it sent that was not taken
+	Unsure  bool  // it may have more than it gave
 }
 
 // Outcome is what was found and done.
@@ -75,9 +77,10 @@ type Outcome struct {
 // Readable tells whether the receipt of a folder can be read, be it at another head.
 func (o *Outcome) Readable(path string) bool { return o.whole[path] != "" }
 
-// Unanswered tells whether somebody could not be asked who may have what is lost.
+// Unanswered tells whether somebody may have what is lost: one who could not be asked, or
+// one who is damaged and can lend nothing that leads to what it lacks.
 func (o *Outcome) Unanswered() bool {
-	return slices.ContainsFunc(o.Asked, func(a Asked) bool { return fault.Has(a.Err, fault.RemoteFailed) })
+	return slices.ContainsFunc(o.Asked, func(a Asked) bool { return a.Unsure })
 }
 
 // Folder is where damaged files of a repository are kept.
@@ -214,7 +217,8 @@ func (h *hand) locally(ctx context.Context, wanted []*Damage) ([]*Damage, error)
 			return nil, err
 		}
 	}
-	made, damaged, err := h.Repo.Reindex(ctx, Folder(h.Repo))
+	inPacks := slices.ContainsFunc(wanted, func(d *Damage) bool { return d.State == Corrupt && !h.Repo.HasFile(d.ID) })
+	made, damaged, err := h.Repo.Reindex(ctx, Folder(h.Repo), inPacks)
 	if err != nil {
 		return nil, err
 	}
