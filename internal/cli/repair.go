@@ -16,7 +16,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/repair"
-	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
@@ -188,9 +187,7 @@ func (r *repaired) recall(a *app) {
 	if !slices.ContainsFunc(lost, func(l repair.Lost) bool { return l.Kind == "" }) {
 		return
 	}
-	source := index.Source{Head: r.outcome.Head, Pinned: a.config.Ledger, Latest: a.latest,
-		Open: func() (*ledger.Ledger, error) { return nil, fault.New(fault.ObjectMissing, "the ledger lacks objects") }}
-	x, err := index.Open(a.ctx, source, index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: func() {}, Remark: func(string) {}})
+	x, err := index.Recollect(a.ctx, a.config.Ledger, index.Options{Folders: a.indexFolders(), Program: facts().Version})
 	if err != nil {
 		return
 	}
@@ -241,7 +238,7 @@ func (r *repaired) verdict() error {
 	}
 	switch {
 	case len(o.Lost) > 0 && o.Unanswered():
-		return fault.New(fault.Unanswered, "%s and parts of %d more are with nobody who could be asked", plural(receipts, "receipt"), files)
+		return fault.New(fault.Unanswered, "%s and parts of %d more were had of nobody, and not everybody could answer", plural(receipts, "receipt"), files)
 	case len(o.Lost) > 0:
 		return fault.New(fault.Lost, "%s and parts of %d more are lost for certain: nobody has them", plural(receipts, "receipt"), files)
 	case stuck > 0:
@@ -264,6 +261,7 @@ type printedDamage struct {
 type printedSource struct {
 	Name    string     `json:"name"`
 	Objects int        `json:"objects"`
+	Unsure  bool       `json:"unsure"` // it may have more
 	Code    fault.Code `json:"code,omitempty"`
 	Message string     `json:"message,omitempty"`
 }
@@ -362,7 +360,7 @@ func (r *repaired) object() any {
 		damages = append(damages, printedDamage{string(d.ID), d.Type, d.Path, string(d.Commit), d.State, d.From})
 	}
 	for _, s := range o.Asked {
-		p := printedSource{Name: s.Name, Objects: s.Objects}
+		p := printedSource{Name: s.Name, Objects: s.Objects, Unsure: s.Unsure}
 		if s.Err != nil {
 			f := fault.From(s.Err)
 			p.Code, p.Message = f.Code, f.Message

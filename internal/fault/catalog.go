@@ -243,7 +243,7 @@ var catalog = map[Code]Entry{
 	PushRefused:      {ExitRefused, "push refused", "take what is there first, and push what comes of it:\ngit vaultmesh sync"},
 	ClaimsDiffer:     {ExitInvalid, "claims differ", "ask both sides which artifact it was; each receipt says who recorded it:\ngit remembrancer query component:NAME"},
 	Lost:             {ExitIncomplete, "lost for certain", "ask whoever may have a copy of this ledger, such as a backup or an old clone, and name it; what is not lost is here:\ngit vaultmesh doctor --repair --from PATH"},
-	Unanswered:       {ExitPeer, "not all could be asked", "run it again when they can be reached:\ngit vaultmesh doctor --repair"},
+	Unanswered:       {ExitPeer, "not all could be asked", "run it again when they can be reached, or are repaired themselves; the folder of a repository is read as it lies there:\ngit vaultmesh doctor --repair --from PATH"},
 	Elsewhere:        {ExitUsage, "the ledger is on a branch", "take it where it is:\ngit vaultmesh init --branch"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
