@@ -282,13 +282,7 @@ func (r *repaired) print(a *app) error {
 	}
 	o := r.outcome
 	a.out.line("looked at %d objects of the ledger at %s", o.Looked, o.Head.Short())
-	for _, d := range o.Damages {
-		from := "from " + d.From
-		if d.From == "" {
-			from = "nobody has it"
-		}
-		a.out.line("  %s %s %s  %s: %s", pad(string(d.State), -8), pad(d.Type, -6), d.ID.Short(), cmp.Or(d.Path, "commit "+d.Commit.Short()), from)
-	}
+	printDamages(a, o.Damages)
 	for _, s := range o.Asked {
 		a.out.line("  asked    %s: %s", s.Name, answer(s))
 	}
@@ -320,6 +314,25 @@ func (r *repaired) print(a *app) error {
 		}
 	}
 	return nil
+}
+
+// maxShown is how many things of one sort people are shown; programs get all.
+const maxShown = 100
+
+// printDamages prints those that nobody had first.
+func printDamages(a *app, damages []*repair.Damage) {
+	sorted := slices.Clone(damages)
+	slices.SortStableFunc(sorted, func(x, y *repair.Damage) int { return cmp.Compare(min(len(x.From), 1), min(len(y.From), 1)) })
+	for _, d := range sorted[:min(len(sorted), maxShown)] {
+		from := "from " + d.From
+		if d.From == "" {
+			from = "nobody has it"
+		}
+		a.out.line("  %s %s %s  %s: %s", pad(string(d.State), -8), pad(d.Type, -6), d.ID.Short(), cmp.Or(d.Path, "commit "+d.Commit.Short()), from)
+	}
+	if more := len(sorted) - maxShown; more > 0 {
+		a.out.line("  and %d more", more)
+	}
 }
 
 // answer is what came of asking somebody.

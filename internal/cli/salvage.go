@@ -175,9 +175,12 @@ func (c *mergeCmd) printSalvaged(a *app, found *federation.Salvaged) error {
 	} else {
 		a.out.line("took %s, %s", plural(found.Receipts, "receipt"), plural(found.Files, "file"))
 	}
-	for _, l := range left {
+	for _, l := range left[:min(len(left), maxShown)] {
 		a.out.line("  left    %s", cmp.Or(l.Path, "at the top"))
 		a.out.line("          %s: %s", string(l.Code), l.Message)
+	}
+	if more := len(left) - maxShown; more > 0 {
+		a.out.line("  and %d more", more)
 	}
 	a.out.line("  head    %s", found.Head)
 	if found.More {

@@ -163,17 +163,22 @@ func peers(ctx context.Context, p Patient) Finding {
 	return ok("%d remembered", len(refs))
 }
 
-// repairs is what mends what is left of remotes that are gone.
+// repairs is what mends damage, and what is left of remotes that are gone.
 const repairs = "git vaultmesh doctor --repair"
 
 func ledgerOpens(ctx context.Context, p Patient) Finding {
 	l, err := ledger.Open(ctx, p.Repo, p.Config.Ref)
-	if err != nil {
-		return failed(err)
+	var g *ledger.Entry
+	if err == nil {
+		l.Pin(p.Config.Ledger)
+		g, err = l.Genesis(ctx)
 	}
-	l.Pin(p.Config.Ledger)
-	g, err := l.Genesis(ctx)
-	if err != nil {
+	switch {
+	case ledger.Unreadable(err):
+		f := failed(err)
+		f.Fix = repairs
+		return f
+	case err != nil:
 		return failed(err)
 	}
 	return ok("%s %s, head %s", g.Receipt.Genesis.Name, g.ID.Short(), l.Head.Short())
