@@ -219,19 +219,25 @@ func (s *Set) Write(ctx context.Context, repo *gitrepo.Repo, from Origin, fresh 
 	if err := s.load(ctx, repo, fresh); err != nil {
 		return false, err
 	}
-	w := &writing{Set: s, algorithm: repo.Algorithm()}
-	if err := w.notes(ctx, repo, fresh); err != nil {
+	w, head, err := s.made(ctx, repo, from, fresh)
+	if err != nil || head == s.commit {
 		return false, err
-	}
-	who := "git-vaultmesh <git-vaultmesh@invalid> " + from.Date
-	head := w.add(gitrepo.TypeCommit, gitrepo.Commit{Tree: w.tree(), Author: who, Committer: who, Message: message(from.Head)}.Encode())
-	if head == s.commit {
-		return false, nil
 	}
 	if err := repo.Write(ctx, w.objects); err != nil {
 		return false, err
 	}
 	return true, repo.UpdateRef(ctx, Ref, head, s.commit)
+}
+
+// made makes the objects of the notes, and says which commit they come to.
+func (s *Set) made(ctx context.Context, repo *gitrepo.Repo, from Origin, fresh bool) (*writing, gitrepo.OID, error) {
+	w := &writing{Set: s, algorithm: repo.Algorithm()}
+	if err := w.notes(ctx, repo, fresh); err != nil {
+		return nil, "", err
+	}
+	who := "git-vaultmesh <git-vaultmesh@invalid> " + from.Date
+	commit := gitrepo.Commit{Tree: w.tree(), Author: who, Committer: who, Message: message(from.Head)}
+	return w, w.add(gitrepo.TypeCommit, commit.Encode()), nil
 }
 
 func message(head gitrepo.OID) string {

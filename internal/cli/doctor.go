@@ -7,10 +7,19 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
-type doctorCmd struct{}
+type doctorCmd struct {
+	Repair bool     `help:"look at every object of the ledger, bring back what is missing or damaged, and make notes and index anew"`
+	From   []string `sep:"none" placeholder:"REMOTE-OR-FILE" help:"with --repair: who is asked first, a remote, a bundle or a repository; may be repeated"`
+}
 
 // Run looks at the clone and says what is in the way, with the fix for each.
 func (c *doctorCmd) Run(a *app) error {
+	if c.Repair {
+		return c.repair(a)
+	}
+	if len(c.From) > 0 {
+		return fault.New(fault.Usage, "--from is for doctor --repair")
+	}
 	if err := a.open(false); err != nil {
 		return err
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 type mergeCmd struct {
-	What string `arg:"" name:"ref-or-file" help:"a ref or a commit of a ledger, or a bundle of git's"`
+	What    string `arg:"" name:"ref-or-file" help:"a ref or a commit of a ledger, or a bundle of git's; with --salvage a remote or the folder of a repository too"`
+	Salvage bool   `help:"take the receipts that hold by themselves out of a ledger that does not, without its history"`
 	cosigning
 	anchoring
 }
@@ -24,6 +25,9 @@ func (c *mergeCmd) Run(a *app) error {
 		return err
 	}
 	defer done()
+	if c.Salvage {
+		return c.salvage(a, place)
+	}
 	arrival, err := c.arrival(a, place)
 	if err == nil && arrival.Err != nil {
 		err = arrival.Err

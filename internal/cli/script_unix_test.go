@@ -94,7 +94,7 @@ func cmdDefused(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.RemoveAll(clone))
 	for _, command := range []string{
 		"git remembrancer query api", "git remembrancer query rollout", "git remembrancer list", "git remembrancer timeline",
-		"git remembrancer show HEAD", "git vaultmesh status", "git vaultmesh doctor", "git vaultmesh notes rebuild",
+		"git remembrancer show HEAD", "git vaultmesh status", "git vaultmesh doctor", "git vaultmesh doctor --repair", "git vaultmesh notes rebuild",
 		"git vaultmesh record --component next --version v1 --commit none --dry-run",
 		"git init -q --bare " + clone, "git -C " + clone + " remote add origin " + ts.MkAbs("."), "git -C " + clone + " vaultmesh init",
 	} {

@@ -451,7 +451,7 @@ func (a *app) completing(r *verify.Report) string {
 		case a.repo.Shallow:
 			return "fetch the history that this clone was cut from:\ngit fetch --unshallow " + remote + " " + a.config.Ref
 		default:
-			return "fetch what this clone lacks:\ngit fetch --refetch " + remote + " " + a.config.Ref
+			return "bring what this clone lacks from those who have it:\ngit vaultmesh doctor --repair"
 		}
 	}
 	return "a later version wrote what this one cannot judge: install a newer git-vaultmesh"

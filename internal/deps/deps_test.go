@@ -22,7 +22,7 @@ var rows = [][]string{
 	{"internal/bundle", "internal/merkle", "internal/sign", "internal/tsa", "receipt"},
 	{"internal/policy", "internal/query", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
-	{"internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/setup"},
+	{"internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/repair", "internal/setup"},
 	{"internal/doctor"},
 	{"internal/cli"},
 	{"cmd/git-remembrancer", "cmd/git-vaultmesh", "internal/bench"},

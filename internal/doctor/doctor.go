@@ -141,33 +141,44 @@ func configuration(_ context.Context, p Patient) Finding {
 // peers looks at what was remembered of peers: what is held back, and what is of
 // remotes that are gone or have another name by now.
 func peers(ctx context.Context, p Patient) Finding {
+	orphans, err := federation.Orphans(ctx, p.Repo, p.Config.Remotes, federation.Heirs(p.GitConfig, p.Config.Remotes))
+	if err != nil {
+		return failed(err)
+	}
+	for _, o := range orphans {
+		if o.Heir != "" {
+			return warn(repairs, "%s is of the remote %s, which is called %s by now", o.Ref, o.Remote, o.Heir)
+		}
+		return warn(repairs, "%s is of the remote %s, which is not there any more; under another name a remote begins anew", o.Ref, o.Remote)
+	}
 	refs, err := p.Repo.Refs(ctx, federation.SeenPrefix, federation.IncomingPrefix)
 	if err != nil {
 		return failed(err)
 	}
-	known := 0
 	for _, ref := range slices.Sorted(maps.Keys(refs)) {
-		peer, held := federation.PeerOf(ref)
-		switch {
-		case peer == "":
-		case !slices.Contains(p.Config.Remotes, peer):
-			return warn("git update-ref -d "+ref, "%s is of the remote %s, which is not there any more; under another name a remote begins anew", ref, peer)
-		case held:
+		if peer, held := federation.PeerOf(ref); held && peer != "" {
 			return warn("git vaultmesh peer status "+peer, "what %s shows is held back", peer)
 		}
-		known++
 	}
-	return ok("%d remembered", known)
+	return ok("%d remembered", len(refs))
 }
+
+// repairs is what mends damage, and what is left of remotes that are gone.
+const repairs = "git vaultmesh doctor --repair"
 
 func ledgerOpens(ctx context.Context, p Patient) Finding {
 	l, err := ledger.Open(ctx, p.Repo, p.Config.Ref)
-	if err != nil {
-		return failed(err)
+	var g *ledger.Entry
+	if err == nil {
+		l.Pin(p.Config.Ledger)
+		g, err = l.Genesis(ctx)
 	}
-	l.Pin(p.Config.Ledger)
-	g, err := l.Genesis(ctx)
-	if err != nil {
+	switch {
+	case ledger.Unreadable(err):
+		f := failed(err)
+		f.Fix = repairs
+		return f
+	case err != nil:
 		return failed(err)
 	}
 	return ok("%s %s, head %s", g.Receipt.Genesis.Name, g.ID.Short(), l.Head.Short())

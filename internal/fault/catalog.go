@@ -98,6 +98,8 @@ const (
 	NoChange         Code = "VM610" // a covenant that says what the one in force says
 	EditFailed       Code = "VM611" // the editor ended badly
 	ClaimsDiffer     Code = "VM523" // two ledgers say different things of one version
+	Lost             Code = "VM525" // objects of the ledger that nobody has
+	Unanswered       Code = "VM526" // what is missing may be with somebody who could not be asked
 	PushRefused      Code = "VM612" // a push that would take something away
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
@@ -217,8 +219,8 @@ var catalog = map[Code]Entry{
 	NoReceipt:        {ExitNotFound, "no such receipt", "list what the ledger holds:\ngit remembrancer query"},
 	ReadOnly:         {ExitRepository, "repository is read-only", "record as a user who may write to {path}, or in a clone of your own"},
 	DiskFull:         {ExitRepository, "disk is full", "nothing was recorded; make room and run the command again"},
-	ObjectMissing:    {ExitIncomplete, "object is missing", "fetch what this clone lacks:\ngit fetch --refetch {remote} {ref}"},
-	ObjectCorrupt:    {ExitInvalid, "object is corrupt", "see the damage, then take the object from a good clone:\ngit fsck --full"},
+	ObjectMissing:    {ExitIncomplete, "object is missing", "see whether a remote has the ledger, and bring what this clone lacks of it:\ngit ls-remote {remote} {ref}\ngit vaultmesh doctor --repair"},
+	ObjectCorrupt:    {ExitInvalid, "object is corrupt", "take it from those who have it:\ngit vaultmesh doctor --repair"},
 	NoMatch:          {ExitNotFound, "no match", "ask for less: fewer or shorter words, fewer filters; without any, everything is listed"},
 	Invalid:          {ExitInvalid, "verification failed", "what does not hold is said above; compare with another clone before trusting it"},
 	Incomplete:       {ExitIncomplete, "verification is incomplete", "{how}"},
@@ -243,6 +245,8 @@ var catalog = map[Code]Entry{
 	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
 	PushRefused:      {ExitRefused, "push refused", "take what is there first, and push what comes of it:\ngit vaultmesh sync"},
 	ClaimsDiffer:     {ExitInvalid, "claims differ", "ask both sides which artifact it was; each receipt says who recorded it:\ngit remembrancer query component:NAME"},
+	Lost:             {ExitIncomplete, "lost for certain", "ask whoever may have a copy of this ledger, such as a backup or an old clone, and name it; what is not lost is here:\ngit vaultmesh doctor --repair --from PATH"},
+	Unanswered:       {ExitPeer, "not all could be asked", "run it again when they can be reached, or are repaired themselves; the folder of a repository is read as it lies there:\ngit vaultmesh doctor --repair --from PATH"},
 	Elsewhere:        {ExitUsage, "the ledger is on a branch", "take it where it is:\ngit vaultmesh init --branch"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},

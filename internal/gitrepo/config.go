@@ -130,6 +130,15 @@ func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
 	return nil
 }
 
+// ReplaceConfig puts another value in the place of one, in the repository's own
+// configuration. The fault is ReadOnly (VM507) or GitRefused (VM112).
+func (r *Repo) ReplaceConfig(ctx context.Context, name, old, new string) error {
+	if _, err := r.git.run(ctx, nil, "config", "--local", "--fixed-value", "--replace-all", name, new, old); err != nil {
+		return r.writeFault(err, "the configuration cannot be written")
+	}
+	return nil
+}
+
 // SetConfig sets a value in the repository's own configuration, in place of what
 // is there. The fault is ReadOnly (VM507) or GitRefused (VM112).
 func (r *Repo) SetConfig(ctx context.Context, name, value string) error {

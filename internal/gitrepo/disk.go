@@ -12,6 +12,7 @@ type disk interface {
 	mkdir(dir string) error
 	create(path string) (diskFile, error) // new, and for reading only once it is closed
 	rename(from, to string) error
+	link(from, to string) error
 	removeAll(path string) error
 }
 
@@ -27,6 +28,7 @@ type osDisk struct{}
 func (osDisk) mkdirTemp(parent, prefix string) (string, error) { return os.MkdirTemp(parent, prefix) }
 func (osDisk) mkdir(dir string) error                          { return os.Mkdir(dir, 0o777) }
 func (osDisk) rename(from, to string) error                    { return os.Rename(from, to) }
+func (osDisk) link(from, to string) error                      { return os.Link(from, to) }
 func (osDisk) removeAll(path string) error                     { return os.RemoveAll(path) }
 
 func (osDisk) create(path string) (diskFile, error) {

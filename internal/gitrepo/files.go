@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -162,25 +163,35 @@ func (f *fileStore) Write(ctx context.Context, objects []Object) error {
 		return err
 	}
 	defer in.Close()
-	written := make(map[OID]bool)
-	faults := make([]error, len(objects))
-	var flushed sync.WaitGroup
-	for i, o := range objects {
-		if written[o.ID] {
-			continue
-		}
-		written[o.ID] = true
-		var file diskFile
-		if file, faults[i] = in.writeLoose(o); faults[i] != nil {
-			break
-		}
-		flushed.Go(func() { faults[i] = errors.Join(file.Sync(), file.Close()) })
-	}
-	flushed.Wait()
-	if err := errors.Join(faults...); err != nil {
-		return diskFault(err, "objects cannot be written", f.repo.CommonDir)
+	if err := in.writeLooseAll(objects); err != nil {
+		return err
 	}
 	return in.Keep(ctx)
+}
+
+// writeLooseAll writes each object as a file, and flushes some hundred at the same time.
+func (in *Incoming) writeLooseAll(objects []Object) error {
+	written := make(map[OID]bool)
+	for some := range slices.Chunk(objects, fewWrites) {
+		faults := make([]error, len(some))
+		var flushed sync.WaitGroup
+		for i, o := range some {
+			if written[o.ID] {
+				continue
+			}
+			written[o.ID] = true
+			var file diskFile
+			if file, faults[i] = in.writeLoose(o); faults[i] != nil {
+				break
+			}
+			flushed.Go(func() { faults[i] = errors.Join(file.Sync(), file.Close()) })
+		}
+		flushed.Wait()
+		if err := errors.Join(faults...); err != nil {
+			return diskFault(err, "objects cannot be written", in.repo.CommonDir)
+		}
+	}
+	return nil
 }
 
 // writeLoose writes an object as a file, which has still to be flushed and closed.

@@ -112,6 +112,14 @@ func (g git) runLimited(ctx context.Context, limit int64, args ...string) (out [
 	return out, true, g.judge(ctx, cmd, err, string(stderr.bytes))
 }
 
+// pour writes what git prints to a writer, as it comes.
+func (g git) pour(ctx context.Context, to io.Writer, args ...string) error {
+	var stderr tail
+	cmd := g.parsed(ctx, args...)
+	cmd.Stdout, cmd.Stderr = to, &stderr
+	return g.judge(ctx, cmd, cmd.Run(), string(stderr.bytes))
+}
+
 // parsed is a command whose output this program reads: in the C locale.
 func (g git) parsed(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := g.command(ctx, args...)
@@ -122,8 +130,14 @@ func (g git) parsed(ctx context.Context, args ...string) *exec.Cmd {
 // talk starts a git that speaks with a remote: its messages are for the user,
 // in the user's language. Questions for passwords go to the terminal by themselves.
 func (g git) talk(ctx context.Context, to io.Writer, args ...string) ([]byte, error) {
+	return g.talkTo(ctx, nil, to, args...)
+}
+
+// talkTo is talk with something on its standard input.
+func (g git) talkTo(ctx context.Context, stdin io.Reader, to io.Writer, args ...string) ([]byte, error) {
 	var stderr tail
 	cmd := g.command(ctx, args...)
+	cmd.Stdin = stdin
 	cmd.Stderr = io.MultiWriter(&stderr, to)
 	out, err := cmd.Output()
 	return out, g.judge(ctx, cmd, err, string(stderr.bytes))
