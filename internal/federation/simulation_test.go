@@ -96,7 +96,7 @@ func links(random *rand.Rand, topology string, n int) (list [][2]int) {
 	return list
 }
 
-// clone is a bare repository with a ledger, and whom it knows as remotes.
+// clone is a repository with a ledger, and whom it knows as remotes.
 type clone struct {
 	dir    string
 	env    []string
@@ -175,7 +175,7 @@ func (w *world) newClone(name, algorithm string) *clone {
 		must(w.t, os.CopyFS(c.dir, os.DirFS(w.clones[0].dir)))
 		return c
 	}
-	w.git(w.root, "init", "-q", "--bare", "--template=", "--object-format="+algorithm, c.dir)
+	w.git(w.root, "init", "-q", "--template=", "--object-format="+algorithm, c.dir)
 	w.begin(c)
 	return c
 }
@@ -227,7 +227,7 @@ const ident = "Ada <ada@example.com> 1795356300 +0000"
 
 func (w *world) open(c *clone) *gitrepo.Repo {
 	w.t.Helper()
-	repo, err := gitrepo.Open(context.Background(), gitrepo.Options{Dir: c.dir, Env: c.env})
+	repo, _, err := gitrepo.Look(context.Background(), gitrepo.Options{Dir: c.dir, Env: c.env})
 	must(w.t, err)
 	return repo
 }
@@ -243,7 +243,7 @@ func (w *world) link(from, to *clone) {
 // sync asks the remotes of some names, takes what they bring, and pushes what they lack, as the command does.
 // It opens the repository for itself, as a process does.
 func (c *clone) sync(ctx context.Context, names []string) (map[string]Arrival, error) {
-	repo, err := gitrepo.Open(ctx, gitrepo.Options{Dir: c.dir, Env: c.env})
+	repo, _, err := gitrepo.Look(ctx, gitrepo.Options{Dir: c.dir, Env: c.env})
 	if err != nil {
 		return nil, err
 	}
