@@ -25,8 +25,8 @@ type attack struct {
 var attacks = []attack{
 	{"rewound", []fault.Code{fault.Rewound}, (*attacker).rewind},
 	{"forked", []fault.Code{fault.Rewound, fault.NotAccepted}, (*attacker).fork},
-	{"unsigned", []fault.Code{fault.NotAccepted}, func(a *attacker) { a.write(a.clone, a.release(), nil) }},
-	{"a stranger's", []fault.Code{fault.NotAccepted}, func(a *attacker) { a.write(a.clone, a.release(), a.stranger) }},
+	{"unsigned", []fault.Code{fault.NotAccepted}, func(a *attacker) { a.write(a.clone, a.evilRelease(), nil) }},
+	{"a stranger's", []fault.Code{fault.NotAccepted}, func(a *attacker) { a.write(a.clone, a.evilRelease(), a.stranger) }},
 	{"another ledger", []fault.Code{fault.OtherLedger, fault.Rewound}, (*attacker).begin2},
 	{"another ledger's receipt", []fault.Code{fault.Invalid}, (*attacker).replay},
 	{"a changed file", []fault.Code{fault.Invalid, fault.BadTree, fault.OtherLedger}, func(a *attacker) { a.put(a.head.Tree, a.path(), "changed", a.id) }},
@@ -39,7 +39,7 @@ var attacks = []attack{
 // twoFaced is of two remotes that seem to be one: what each shows is signed and holds, but
 // other people see other things. It cannot be told from recording, and is taken.
 var twoFaced = attack{"two faces", nil, func(a *attacker) {
-	a.clone.shown = a.write(a.clone, a.release(), a.signer)
+	a.clone.shown = a.write(a.clone, a.evilRelease(), a.signer)
 	a.taken[a.clone.shown] = true
 }}
 
@@ -116,7 +116,7 @@ func (a *attacker) move(to gitrepo.OID) {
 	}
 }
 
-func (a *attacker) release() *receipt.Receipt {
+func (a *attacker) evilRelease() *receipt.Receipt {
 	a.versions++
 	return &receipt.Receipt{Kind: receipt.KindRelease, Ledger: a.genesis, RecordedAt: 1795356300, Recorder: receipt.Person{Name: "Mallory"}, Component: "api", Version: fmt.Sprint("evil", a.versions)}
 }
@@ -138,7 +138,7 @@ func (a *attacker) first() gitrepo.OID {
 // fork shows another history from the beginning on.
 func (a *attacker) fork() {
 	a.rewind()
-	a.write(a.clone, a.release(), a.stranger)
+	a.write(a.clone, a.evilRelease(), a.stranger)
 }
 
 // begin2 shows a ledger that begins otherwise.
@@ -155,7 +155,7 @@ func (a *attacker) other() *receipt.Receipt {
 func (a *attacker) replay() {
 	genesis, err := a.other().Encode()
 	must(a.t, err)
-	r := a.release()
+	r := a.evilRelease()
 	r.Ledger = receipt.Sum(genesis)
 	raw, err := r.Encode()
 	must(a.t, err)
@@ -164,7 +164,7 @@ func (a *attacker) replay() {
 
 // evil shows a merge that brings something by itself.
 func (a *attacker) evil() {
-	a.write(a.clone, a.release(), a.signer)
+	a.write(a.clone, a.evilRelease(), a.signer)
 	side, c, err := a.repo.ResolveCommit(context.Background(), ledger.DefaultRef)
 	must(a.t, err)
 	a.move(a.id)

@@ -34,7 +34,7 @@ func history(t *testing.T, algorithm string, n int) (Place, *ledger.Ledger, []gi
 			a.move(from)
 		} else {
 			a.move(from)
-			w.write(c, a.release(), nil)
+			w.write(c, a.evilRelease(), nil)
 		}
 		head, err := repo.Ref(t.Context(), p.Ref)
 		must(t, err)

@@ -182,8 +182,13 @@ func (w *world) newClone(name, algorithm string) *clone {
 
 func (w *world) git(dir string, args ...string) string {
 	w.t.Helper()
+	return w.gitReads(dir, "", args...)
+}
+
+func (w *world) gitReads(dir, stdin string, args ...string) string {
+	w.t.Helper()
 	cmd := exec.Command("git", args...)
-	cmd.Dir, cmd.Env = dir, w.env
+	cmd.Dir, cmd.Env, cmd.Stdin = dir, w.env, strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		w.t.Fatalf("git %q: %v\n%s", args, err, out)
