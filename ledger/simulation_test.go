@@ -48,7 +48,10 @@ func simulate(t *testing.T, seed uint64) {
 	how := habit{all: random.IntN(2) == 0, atOnce: random.IntN(2) == 0}
 	root := w.converge(how)
 	w.complete()
-	head := w.settle(how)
+	head, same := w.settle(habit{all: true}, 20+8*n)
+	if !same {
+		t.Fatalf("after %d rounds the %d peers have not the same head: %s", head, n, w.heads())
+	}
 	w.complete()
 	t.Logf("seed %d: %d peers, %s, %d files, %d crashes, the same root after %d rounds, the same head after %d more", seed, n, topology, len(w.recorded), w.crashes, root, head)
 }
@@ -322,17 +325,17 @@ func (w *world) converge(how habit) (rounds int) {
 	return rounds
 }
 
-// settle is converge for heads. All at once peers of the same root may merge each other's
-// merges for ever, which have nothing new in them; one after the other they come to an end.
-func (w *world) settle(how habit) (rounds int) {
-	how.atOnce = false
+// settle is converge for heads, up to a number of rounds. Peers of the same root may merge each
+// other's merges for ever, which have nothing new in them, where each meets one at random; where
+// they meet all, one after the other, they come to an end.
+func (w *world) settle(how habit, most int) (rounds int, same bool) {
 	for ; !w.same(func(p *simulated) string { return string(p.head) }); rounds++ {
-		if rounds > 20+8*len(w.peers) {
-			w.t.Fatalf("after %d rounds the %d peers have not the same head: %s", rounds, len(w.peers), w.heads())
+		if rounds == most {
+			return rounds, false
 		}
 		w.round(how)
 	}
-	return rounds
+	return rounds, true
 }
 
 // habit is how peers sync: with one other or all that they know, and all at once, step by
@@ -407,20 +410,26 @@ func TestSimulationOfRounds(t *testing.T) {
 	for _, how := range []habit{{false, false}, {false, true}, {true, false}, {true, true}} {
 		for _, topology := range slices.Sorted(maps.Keys(topologies)) {
 			for _, n := range sizes {
-				sum, most := 0, 0
+				var sum, most, more, apart int
 				for seed := range runs {
-					rounds := rumour(t, rand.New(rand.NewPCG(uint64(seed), uint64(n))), topology, n, how)
+					rounds, w := rumour(t, rand.New(rand.NewPCG(uint64(seed), uint64(n))), topology, n, how)
 					sum, most = sum+rounds, max(most, rounds)
+					if n <= 16 {
+						rounds, same := w.settle(how, 40)
+						if more += rounds; !same {
+							apart++
+						}
+					}
 				}
 				mean, log := float64(sum)/float64(runs), math.Log2(float64(n))
-				t.Logf("%-6s  all %-5t  at once %-5t  %2d peers  rounds %4.1f  most %2d  by log2 N %4.1f", topology, how.all, how.atOnce, n, mean, most, mean/log)
+				t.Logf("%-6s  all %-5t  at once %-5t  %2d peers  rounds %4.1f  most %2d  by log2 N %4.1f  more until the same head %4.1f, without end %d", topology, how.all, how.atOnce, n, mean, most, mean/log, float64(more)/float64(runs), apart)
 			}
 		}
 	}
 }
 
 // rumour is how many rounds it takes where each peer knows something that no other does.
-func rumour(t *testing.T, random *rand.Rand, topology string, n int, how habit) int {
+func rumour(t *testing.T, random *rand.Rand, topology string, n int, how habit) (int, *world) {
 	w := newWorld(t, random, topology, n)
 	for i, p := range w.peers {
 		if !p.hub {
@@ -431,5 +440,5 @@ func rumour(t *testing.T, random *rand.Rand, topology string, n int, how habit) 
 	}
 	rounds := w.converge(how)
 	w.complete()
-	return rounds
+	return rounds, w
 }

@@ -203,3 +203,53 @@ esac`)
 		}
 	}
 }
+
+// What docs/scale.md says that receipts cost in objects and bytes, and what is saved by
+// fetching less.
+func TestWhatReceiptsCost(t *testing.T) {
+	w := newWorld(t, rand.New(rand.NewPCG(1, 7)), "sha1", 1, nil)
+	c, n := w.clones[0], *largest
+	before := w.objects(c)
+	w.fill(c, n)
+	many := float64(w.objects(c)-before) / float64(n)
+	w.git(c.dir, "repack", "-adq")
+	whole := w.packed(c.dir)
+	old := strings.TrimSpace(w.head(c))
+	w.write(c, w.release("one more"), w.signer)
+	pack := w.gitReads(c.dir, "^"+old+"\n"+w.head(c), "pack-objects", "-q", "--revs", "--thin", "--stdout")
+	one := int(pack[8])<<24 | int(pack[9])<<16 | int(pack[10])<<8 | int(pack[11])
+	t.Logf("one receipt: %d objects, %d bytes over the wire", one, len(pack))
+	t.Logf("one of %d: %.1f objects, %d bytes packed", n, many, whole/n)
+	if one != 9 || many < 3 || many > 4 {
+		t.Error("docs/scale.md says 9 objects, and 3 of a batch")
+	}
+
+	w.git(c.dir, "config", "uploadpack.allowFilter", "true")
+	clone := func(name string, options ...string) int {
+		dir := filepath.Join(w.root, name)
+		w.git(w.root, "init", "-q", "--bare", dir)
+		w.git(dir, append(append([]string{"fetch", "-q"}, options...), "file://"+c.dir, "+refs/vaultmesh/*:refs/vaultmesh/*")...)
+		return w.packed(dir)
+	}
+	w.git(c.dir, "repack", "-adq")
+	all, trees, last := clone("all"), clone("trees", "--filter=blob:none"), clone("last", "--depth=1")
+	t.Logf("a clone: %d bytes; without files %d, %.2f of it; only the last commit %d, %.2f", all, trees, float64(trees)/float64(all), last, float64(last)/float64(all))
+	if 2*trees > all {
+		t.Error("docs/scale.md says that files are two thirds")
+	}
+}
+
+// packed is the size of a repository's packs.
+func (w *world) packed(dir string) (bytes int) {
+	w.t.Helper()
+	packs, err := filepath.Glob(filepath.Join(dir, "*objects", "pack", "*.pack"))
+	must(w.t, err)
+	inner, err := filepath.Glob(filepath.Join(dir, ".git", "objects", "pack", "*.pack"))
+	must(w.t, err)
+	for _, p := range append(packs, inner...) {
+		info, err := os.Stat(p)
+		must(w.t, err)
+		bytes += int(info.Size())
+	}
+	return bytes
+}
