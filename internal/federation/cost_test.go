@@ -54,7 +54,8 @@ func TestOneReceiptIntoALargeLedger(t *testing.T) {
 		}
 	}
 	for state, n := range trees {
-		if few, many := n[0], n[1]; many > few+few/10 {
+		// In a small ledger the fans of the two receipts may hold nothing else, and are not opened: at most ten times each.
+		if few, many := n[0], n[1]; many > few+20 {
 			t.Errorf("%s: in a ledger of %d receipts %d trees are opened, and in one of %d only %d", state, sizes[1], many, sizes[0], few)
 		}
 	}
