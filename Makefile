@@ -33,8 +33,10 @@ check: ## formatting, vet, staticcheck, tests with coverage, race; needs every t
 bench: ## time our commands beside git's, medians and ratios
 	@$(GO) run ./internal/bench
 
-endurance: ## run the scripts in their long forms, which take minutes
+endurance: ## run scripts in their long forms, and many simulations, which take minutes
 	@$(GO) test -count=1 ./internal/cli -args -long -tools=required
+	@$(GO) test -count=1 -timeout 30m ./ledger -run 'Simulation|Union' -args -simulation 3000 -rapid.checks 10000
+	@$(GO) test -count=1 -timeout 60m ./internal/federation -args -simulation 50 -simulation.every 1 -rapid.checks 1000
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \

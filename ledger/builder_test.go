@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	os.Setenv("GIT_CONFIG_NOSYSTEM", "1")
 	os.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	_ = flag.Set("rapid.checks", "1000") // unless the command line says otherwise
 	os.Exit(m.Run())
 }
 

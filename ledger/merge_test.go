@@ -2,10 +2,8 @@ package ledger
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -317,89 +315,6 @@ func TestAMergeReadsWhatDiffers(t *testing.T) {
 	if few, many := reads(3), reads(300); many > few+2 {
 		t.Errorf("a merge in a ledger of 300 days reads %d objects, and in one of 3 days %d", many, few)
 	}
-}
-
-var rounds = flag.Int("simulation", 60, "how many simulations are run")
-
-// Peers record, meet, are killed between any two steps and come back with wrong clocks, with
-// a hub and without: in the end all have the same, and nothing that was recorded is lost.
-func TestSimulation(t *testing.T) {
-	for i := range *rounds {
-		seed := uint64(i)
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { simulate(t, seed) })
-	}
-}
-
-func simulate(t *testing.T, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 7))
-	m := newMemory([]string{"sha1", "sha256"}[random.IntN(2)])
-	n := 2 + random.IntN(7)
-	hub := random.IntN(2) == 0
-	peers := make([]*Ledger, n)
-	base := beginning(t, m)
-	for i := range peers {
-		peers[i] = base
-	}
-	recorded := make(map[string]bool)
-	meet := func(i, j int, crash bool) {
-		u := merged(t, m, peers[i], peers[j]) // objects are written, and no ref moved
-		if crash && random.IntN(2) == 0 {
-			return
-		}
-		peers[i] = u
-		if crash {
-			return
-		}
-		if leadsTo(t, m, u.Head, peers[j].Head) { // a push without force
-			peers[j] = u
-		}
-	}
-	partner := func(i int) int {
-		if hub && i != 0 {
-			return 0
-		}
-		return (i + 1 + random.IntN(n-1)) % n
-	}
-	for step := range 10 + random.IntN(60) {
-		i := random.IntN(n)
-		if random.IntN(2) == 0 {
-			add := some(t, base, 1795356300+random.Int64N(3)*86400, fmt.Sprint(random.IntN(30)), fmt.Sprint(step%3))
-			peers[i] = extended(t, m, peers[i], random.Int64N(1<<33), add)
-			for _, name := range namesOf(t, peers[i]) {
-				recorded[name] = true
-			}
-			continue
-		}
-		meet(i, partner(i), random.IntN(4) == 0)
-	}
-	count := 0
-	for ; count < 4*n; count++ { // the network heals
-		same := true
-		for i := range peers {
-			same = same && peers[i].Head == peers[0].Head
-		}
-		if same {
-			break
-		}
-		for i := range peers {
-			if j := partner(i); j != i {
-				meet(i, j, false)
-			}
-		}
-	}
-	want := slices.Sorted(maps.Keys(recorded))
-	if len(want) == 0 {
-		want = namesOf(t, base)
-	}
-	for i, p := range peers {
-		if p.Head != peers[0].Head {
-			t.Fatalf("after %d rounds peer %d of %d is at %s, and the first at %s", count, i, n, p.Head.Short(), peers[0].Head.Short())
-		}
-		if got := namesOf(t, p); !slices.Equal(got, want) {
-			t.Fatalf("peer %d has %d files, and %d were recorded", i, len(got), len(want))
-		}
-	}
-	t.Logf("seed %d: %d peers, hub %t, %d files, the same after %d rounds", seed, n, hub, len(want), count)
 }
 
 // A ledger encloses those that it has everything of, whatever the history.
