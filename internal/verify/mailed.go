@@ -219,7 +219,7 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 		problem(fault.New(fault.SealBroken, "the seal %s is not trusted", m.Seal.ID.Short()).Because(found.Err))
 		return nil, nil
 	}
-	times, proven := make(map[string]time.Time), ProvenTime(found)
+	times, proven := make(map[string]time.Time), found.Proven()
 	for _, p := range m.Paths {
 		leaf := []byte(m.Receipt.ID.String() + "/" + p.Name)
 		path := make([]merkle.Hash, len(p.Path))
