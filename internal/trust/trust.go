@@ -132,7 +132,7 @@ func (f Finding) Broken() (signatures, tokens []error) {
 // NoCovenant (VM607).
 func (c *Chain) Judge(f Folder, now time.Time) Finding {
 	if i := slices.IndexFunc(c.Versions, func(v *Version) bool { return v.ID == f.ID }); i >= 0 {
-		return c.accepts(c.Versions[max(i-1, 0)], f, now)
+		return c.accepts(c.Versions[max(i-1, 0)], f, nil, now)
 	}
 	latest := c.latest()
 	j := examine(f, c.ring(), latest, now)
