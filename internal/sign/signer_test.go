@@ -527,6 +527,7 @@ func TestPrograms(t *testing.T) {
 	e := entity(t, at(noon.Add(-day)))
 	must(t, os.WriteFile(filepath.Join(dir, "text.asc"), armored(byHand(t, e.PrivateKey, 2, created(noon), nil), openpgp.SignatureType), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "good.asc"), armored(detached(t, e, at(noon), message), openpgp.SignatureType), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "other.asc"), armored(detached(t, e, at(noon), []byte("other")), openpgp.SignatureType), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "key.asc"), armored(append([]byte{0xCA, 3}, "PGP"...), openpgp.SignatureType), 0o600))
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
@@ -553,6 +554,7 @@ func TestPrograms(t *testing.T) {
 		"gpg, weak":         {gpg("g4", "echo '[GNUPG:] SIG_CREATED D' >&2; cat "+dir+"/text.asc"), fault.WeakSignature},
 		"gpg, text":         {gpg("g5", "echo '[GNUPG:] SIG_CREATED D' >&2; echo text"), fault.SignFailed},
 		"gpg, no signature": {gpg("g6", "echo '[GNUPG:] SIG_CREATED D' >&2; cat "+dir+"/key.asc"), fault.SignFailed},
+		"gpg, other":        {gpg("g11", "echo '[GNUPG:] SIG_CREATED D' >&2; cat "+dir+"/other.asc"), fault.SignFailed},
 		"gpg, no key":       {gpg("g7", "echo '[GNUPG:] INV_SGNR 9 K' >&2; exit 2"), fault.NoKey},
 		"gpg, passphrase":   {gpg("g8", "echo '[GNUPG:] BAD_PASSPHRASE K' >&2; exit 2"), fault.WrongPassphrase},
 		"gpg, much":         {gpg("g9", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' 'x' >&2; exit 1"), fault.SignFailed},
@@ -565,6 +567,8 @@ func TestPrograms(t *testing.T) {
 		"ssh, command":   {byCommand, ""},
 		"ssh, other":     {keygen("s2", last+"cp "+dir+`/other.sig "$f.sig"`), fault.SignFailed},
 		"ssh, openpgp":   {keygen("s3", last+"cp "+dir+`/good.asc "$f.sig"`), fault.SignFailed},
+		"ssh, a pipe":    {keygen("s6", last+`mkfifo "$f.sig"`), fault.SignFailed},
+		"ssh, much":      {keygen("s7", last+`truncate -s 8G "$f.sig"`), fault.SignFailed},
 		"ssh, nothing":   {keygen("s4", "true"), fault.SignFailed},
 		"ssh, fails":     {keygen("s5", last+"cp "+dir+`/good.sig "$f.sig"; exit 1`), fault.SignFailed},
 		"ssh, not there": {Settings{Format: "ssh", SigningKey: "k", SSHProgram: filepath.Join(dir, "none")}, fault.NoKey},
