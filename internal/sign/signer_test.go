@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -608,6 +609,9 @@ func TestPrograms(t *testing.T) {
 		return Settings{Format: "ssh", SigningKey: key, Home: dir, SSHProgram: program("p"+filepath.Base(key), text), Env: os.Environ()}
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "private"), []byte("junk"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "much"), nil, 0o600))
+	must(t, os.Truncate(filepath.Join(dir, "much"), 1<<40))
+	must(t, exec.Command("mkfifo", filepath.Join(dir, "pipe")).Run())
 	for name, c := range map[string]struct {
 		settings Settings
 		code     fault.Code
@@ -617,6 +621,8 @@ func TestPrograms(t *testing.T) {
 		"printed":        {ppk("~/private", "echo '"+strings.TrimSpace(line)+"'"), ""},
 		"two":            {ppk("~/two", "exit 1"), fault.BadKey},
 		"not there":      {ppk("~/none", "exit 1"), fault.NoKey},
+		"much":           {ppk("~/much", "exit 1"), fault.NoKey},
+		"a pipe":         {ppk("~/pipe", "exit 1"), fault.NoKey},
 		"bad literal":    {Settings{Format: "ssh", SigningKey: "key::junk"}, fault.BadKey},
 		"gpg has none":   {Settings{SigningKey: "K", GPGProgram: program("h1", "exit 2")}, fault.NoKey},
 		"gpg lists only": {Settings{SigningKey: "K", GPGProgram: program("h2", `case "$*" in *list*) echo fpr:::::::::ABCD: ;; esac`)}, fault.BadKey},

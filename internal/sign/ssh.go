@@ -163,9 +163,9 @@ func (k *sshSigner) Public(ctx context.Context) (*Key, error) {
 		return parseSSHKey(k.literal)
 	}
 	name := strings.TrimSuffix(k.file, ".pub") + ".pub"
-	b, err := os.ReadFile(name)
+	b, err := readSmall(name, maxKey)
 	if err != nil {
-		if b, err = os.ReadFile(k.file); err != nil {
+		if b, err = readSmall(k.file, maxKey); err != nil {
 			return nil, noKey("the key %s, which user.signingKey names, cannot be read", k.file).Because(errors.New(err.Error()))
 		}
 		name = k.file
