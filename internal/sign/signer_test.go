@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -696,4 +697,38 @@ func TestECDSAInProcess(t *testing.T) {
 	s, err := Settings{KeyFile: path}.Signer(t.Context())
 	must(t, err)
 	verified(t, s, sshPublic(t, sshPrivate(t, private).PublicKey()))
+}
+
+// Of many who make one key at once, one does, and its halves belong together.
+func TestGenerateAtOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "key")
+	const many = 16
+	made := make(chan *Key, many)
+	var wait sync.WaitGroup
+	for range many {
+		wait.Go(func() {
+			key, err := Generate(Order{Type: SSH, Path: path, Name: "Ada", Email: "ada@example.com", Now: noon})
+			if err == nil {
+				made <- key
+			} else if !fault.Has(err, fault.KeyExists) {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	close(made)
+	key, other := <-made, <-made
+	if key == nil || other != nil {
+		t.Fatalf("%v and %v were made", key, other)
+	}
+	public, err := os.ReadFile(path + ".pub")
+	must(t, err)
+	private, err := os.ReadFile(path)
+	must(t, err)
+	signer, err := ssh.ParsePrivateKey(private)
+	must(t, err)
+	if !strings.HasPrefix(string(public), key.Text()) || ssh.FingerprintSHA256(signer.PublicKey()) != key.Fingerprint() {
+		t.Error("the halves are of two keys")
+	}
 }
