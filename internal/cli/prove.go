@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
@@ -145,7 +147,7 @@ func (a *app) filesOf(l *ledger.Ledger, e *ledger.Entry) (map[string][]byte, err
 		if f.Type == "receipt" {
 			continue
 		}
-		b, err := l.ReadFile(a.ctx, f)
+		b, err := e.Proof(a.ctx, l, f)
 		if err != nil {
 			return nil, err
 		}
@@ -202,6 +204,9 @@ func (c *verifyCmd) proof(a *app) error {
 		return err
 	}
 	terms.Full = true
+	if err := a.addRules(m, terms.Cache); err != nil {
+		return err
+	}
 	report, err := verify.Proof(a.ctx, m, terms)
 	if err != nil {
 		return err
@@ -216,6 +221,64 @@ func (c *verifyCmd) proof(a *app) error {
 		}
 	}
 	return c.conclude(a, report, j, titles([]*ledger.Entry{m.Receipt}))
+}
+
+// addRules adds to a proof the covenants and revocations that came since, as far as the
+// ledger in this repository is the one that the proof is of. Who lost a key could mail
+// an older one otherwise to somebody who knows better.
+func (a *app) addRules(m *verify.Mailed, cache verify.Cache) error {
+	if a.repo == nil {
+		return nil
+	}
+	l, err := a.ledger()
+	if fault.Has(err, fault.NoLedger) {
+		return nil
+	}
+	var genesis *ledger.Entry
+	if err == nil {
+		genesis, err = l.Genesis(a.ctx)
+	}
+	if err == nil && genesis.ID != m.Genesis.ID {
+		return nil
+	}
+	var covenants, revocations []*ledger.Entry
+	if err == nil {
+		covenants, revocations, err = verify.Rules(a.ctx, l, cache)
+	}
+	if err == nil {
+		m.Covenants, err = a.joined(l, m.Covenants, covenants)
+	}
+	if err == nil {
+		m.Revocations, err = a.joined(l, m.Revocations, revocations)
+	}
+	if err != nil && !fault.Has(err, fault.Interrupted) {
+		a.out.warn("what the ledger in this repository says of the proof cannot be read: %s", fault.From(err).Message)
+		return nil
+	}
+	return err
+}
+
+// joined are the entries of a proof, and those of a ledger: where both have one, with
+// the files that either has beside it, or a signature could be left out of the proof.
+func (a *app) joined(l *ledger.Ledger, mailed, here []*ledger.Entry) ([]*ledger.Entry, error) {
+	for _, e := range here {
+		files, err := a.filesOf(l, e)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(mailed, func(m *ledger.Entry) bool { return m.ID == e.ID })
+		if i < 0 {
+			mailed = append(mailed, ledger.EntryOf(e.ID.String(), files))
+			continue
+		}
+		brought, err := a.filesOf(l, mailed[i])
+		if err != nil { // what is wrong with it, its own steps say
+			continue
+		}
+		maps.Copy(files, brought)
+		mailed[i] = ledger.EntryOf(e.ID.String(), files)
+	}
+	return mailed, nil
 }
 
 // about sees that a proof is about a file.

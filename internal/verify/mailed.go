@@ -63,6 +63,24 @@ func Gather(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, terms *Terms
 	return m, c.addSeal(ctx, l, m)
 }
 
+// Rules lists the covenants and the revocations of a ledger that hold by
+// themselves, sorted by id: those by which its receipts are judged.
+func Rules(ctx context.Context, l *ledger.Ledger, cache Cache) (covenants, revocations []*ledger.Entry, err error) {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	known, err := recall(ctx, l, cache)
+	if err != nil {
+		return nil, nil, err
+	}
+	if covenants, err = held(ctx, l, genesis, known.Covenants); err != nil {
+		return nil, nil, err
+	}
+	revocations, err = held(ctx, l, genesis, known.Revocations)
+	return covenants, revocations, err
+}
+
 // held are the entries at some paths that hold by themselves, sorted by id.
 func held(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, paths []string) ([]*ledger.Entry, error) {
 	entries, err := l.Load(ctx, paths)
