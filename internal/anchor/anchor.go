@@ -127,12 +127,12 @@ func Find(list []Known, id receipt.ID) (Known, bool) {
 }
 
 // Remember writes down a ledger, in place of what was known of it. A covenant of
-// a later version is never replaced by an earlier one. It says whether the file
+// a later version is never replaced by an earlier one, nor by its rival. It says whether the file
 // had to change. The fault is ReadFailed (VM114), BadAnchor (VM609) or one of
 // writing, ReadOnly (VM507).
 func Remember(path string, k Known) (changed bool, err error) {
 	return set(path, k, func(before Known) bool {
-		return before == k || before.Pin.Version > k.Pin.Version || before.Pin.Version == k.Pin.Version && before.Pin.Adopted
+		return before == k || before.Pin.Version > k.Pin.Version || before.Pin.Version == k.Pin.Version && (before.Pin.Adopted || before.Pin.ID != k.Pin.ID)
 	})
 }
 

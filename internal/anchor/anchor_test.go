@@ -152,6 +152,7 @@ func TestRemember(t *testing.T) {
 	remember(at(3, " api\n"), false)
 	remember(at(2, "api"), false)
 	remember(Known{Ledger: id("a"), Name: "other"}, false)
+	remember(Known{id("a"), trust.Pin{Version: 3, ID: id("a rival")}, "api"}, false)
 	remember(at(3, "the\tapi\x1b[31m"), true)
 	remember(Known{Ledger: id("c"), Name: ""}, true)
 	text, err := os.ReadFile(path)

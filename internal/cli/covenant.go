@@ -337,14 +337,15 @@ func (c *covenantAdoptCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if e.Receipt == nil || e.Receipt.Covenant == nil || !e.Holds(genesis.ID) {
+	body := carried(e)
+	if body == nil || !e.Holds(genesis.ID) {
 		return fault.New(fault.NoReceipt, "the receipt %s carries no covenant that holds", e.ID.Short())
 	}
 	terms, err := c.insisted(a, genesis.ID)
 	if err != nil {
 		return err
 	}
-	pin := trust.Pin{Version: e.Receipt.Covenant.Version, ID: e.ID, Adopted: true}
+	pin := trust.Pin{Version: body.Version, ID: e.ID, Adopted: true}
 	terms.Anchor.Pin = pin
 	chain, err := verify.Chain(a.ctx, l, terms)
 	if err != nil {
@@ -367,6 +368,18 @@ func (c *covenantAdoptCmd) Run(a *app) error {
 	a.out.line("adopted version %d of the covenant", pin.Version)
 	a.out.line("  id      %s", e.ID)
 	return nil
+}
+
+// carried is the covenant that a receipt carries, also the first one in the genesis;
+// nil where there is none.
+func carried(e *ledger.Entry) *receipt.Covenant {
+	switch {
+	case e.Receipt == nil:
+		return nil
+	case e.Receipt.Genesis != nil:
+		return e.Receipt.Genesis.Covenant
+	}
+	return e.Receipt.Covenant
 }
 
 type covenantSchemaCmd struct{}

@@ -159,6 +159,9 @@ func (c *verifyCmd) contradiction(a *app, b []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := a.addLaw(&m.Law, terms.Cache); err != nil {
+		return err
+	}
 	report, err := m.Judge(a.ctx, terms)
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
@@ -149,7 +151,7 @@ func (a *app) filesOf(l *ledger.Ledger, e *ledger.Entry) (map[string][]byte, err
 		if f.Type == "receipt" {
 			continue
 		}
-		b, err := l.ReadFile(a.ctx, f)
+		b, err := e.Proof(a.ctx, l, f)
 		if err != nil {
 			return nil, err
 		}
@@ -205,6 +207,9 @@ func (c *verifyCmd) proof(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := a.addLaw(&m.Law, terms.Cache); err != nil {
+		return err
+	}
 	report, err := verify.Proof(a.ctx, m, terms)
 	if err != nil {
 		return err
@@ -231,6 +236,64 @@ func (c *verifyCmd) ofProof(a *app, genesis receipt.ID) (*verify.Terms, error) {
 		terms.Full = true
 	}
 	return terms, err
+}
+
+// addLaw adds to a proof the covenants and revocations that came since, as far as the
+// ledger in this repository is the one that the proof is of. Who lost a key could mail
+// an older one otherwise to somebody who knows better.
+func (a *app) addLaw(law *verify.Law, cache verify.Cache) error {
+	if a.repo == nil {
+		return nil
+	}
+	l, err := a.ledger()
+	if fault.Has(err, fault.NoLedger) {
+		return nil
+	}
+	var genesis *ledger.Entry
+	if err == nil {
+		genesis, err = l.Genesis(a.ctx)
+	}
+	if err == nil && genesis.ID != law.Genesis.ID {
+		return nil
+	}
+	var here verify.Law
+	if err == nil {
+		here, err = verify.LawOf(a.ctx, l, cache)
+	}
+	if err == nil {
+		law.Covenants, err = a.joined(l, law.Covenants, here.Covenants)
+	}
+	if err == nil {
+		law.Revocations, err = a.joined(l, law.Revocations, here.Revocations)
+	}
+	if err != nil && !fault.Has(err, fault.Interrupted) {
+		a.out.warn("what the ledger in this repository says of the proof cannot be read: %s", fault.From(err).Message)
+		return nil
+	}
+	return err
+}
+
+// joined are the entries of a proof, and those of a ledger: where both have one, with
+// the files that either has beside it, or a signature could be left out of the proof.
+func (a *app) joined(l *ledger.Ledger, mailed, here []*ledger.Entry) ([]*ledger.Entry, error) {
+	for _, e := range here {
+		files, err := a.filesOf(l, e)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(mailed, func(m *ledger.Entry) bool { return m.ID == e.ID })
+		if i < 0 {
+			mailed = append(mailed, ledger.EntryOf(e.ID.String(), files))
+			continue
+		}
+		brought, err := a.filesOf(l, mailed[i])
+		if err != nil { // what is wrong with it, its own steps say
+			continue
+		}
+		maps.Copy(files, brought)
+		mailed[i] = ledger.EntryOf(e.ID.String(), files)
+	}
+	return mailed, nil
 }
 
 // about sees that a proof is about a file.

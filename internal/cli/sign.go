@@ -234,8 +234,25 @@ func unwritten(name string, err error) error {
 	return fault.New(fault.WriteFailed, "%s cannot be written", name).Because(errors.New(err.Error()))
 }
 
-// read reads a file of at most so many bytes, or standard input for -.
+// read reads a file of at most so many bytes, or standard input for -. After an
+// interrupt nobody who writes into a pipe is waited for.
 func (a *app) read(name string, most int64) ([]byte, error) {
+	var b []byte
+	done := make(chan error, 1)
+	go func() {
+		read, err := a.readAll(name, most)
+		b = read
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return b, err
+	case <-a.ctx.Done():
+		return nil, fault.New(fault.Interrupted, "interrupted")
+	}
+}
+
+func (a *app) readAll(name string, most int64) ([]byte, error) {
 	in := a.env.Stdin
 	if name != "-" {
 		f, err := os.Open(name)

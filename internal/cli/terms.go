@@ -49,10 +49,13 @@ func (f anchoring) insisted(a *app, genesis receipt.ID) (*verify.Terms, error) {
 	return t, nil
 }
 
+// byTrust is the source of an anchor out of a file that the command names.
+const byTrust = "--trust"
+
 // anchor finds what is known of a ledger from outside: by the command's flags, by
 // this repository's configuration, or by the user's own file.
 func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
-	file, source := f.Trust, "--trust"
+	file, source := f.Trust, byTrust
 	if file == "" {
 		file, source = a.knownLedgers(), "known-ledgers"
 	} else if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
@@ -117,10 +120,12 @@ func (a *app) remember(k anchor.Known) {
 	}
 }
 
-// accept remembers the covenant in force of a ledger that was judged.
+// accept remembers the covenant in force of a ledger that was judged. What was judged by
+// a file in place of the user's own is not: that one knows of no covenant which this one
+// has accepted.
 func (a *app) accept(l *ledger.Ledger, t *verify.Terms, chain *trust.Chain) {
 	genesis, err := l.Genesis(a.ctx)
-	if err != nil || chain == nil || chain.Err != nil || chain.Latest() == nil || t.Anchor.Ledger != genesis.ID {
+	if err != nil || chain == nil || chain.Err != nil || chain.Latest() == nil || t.Anchor.Ledger != genesis.ID || t.Anchor.Source == byTrust {
 		return
 	}
 	latest := chain.Latest()

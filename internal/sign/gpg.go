@@ -1,9 +1,11 @@
 package sign
 
 import (
+	"bytes"
 	"context"
 	"strings"
 
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -65,7 +67,23 @@ func (g *gpgSigner) Sign(ctx context.Context, message []byte) (Made, error) {
 	if err := fit(s); err != nil {
 		return Made{}, err
 	}
+	if !tagged(s, message) {
+		return Made{}, fault.New(fault.SignFailed, "%s signed something else than the receipt", g.program)
+	}
 	return Made{OpenPGP, binary, issuerOf(s)}, nil
+}
+
+// tagged tells whether a signature says that it is over a message: by the first two
+// bytes of the digest, which stand in it (RFC 9580 section 5.2.3). The key, which would
+// say for certain, is gpg's to know, and one more program to run.
+func tagged(s *packet.Signature, message []byte) bool {
+	h, err := s.PrepareVerify()
+	if err != nil {
+		return false
+	}
+	h.Write(message)
+	h.Write(s.HashSuffix)
+	return bytes.HasPrefix(h.Sum(nil), s.HashTag[:])
 }
 
 // why says why gpg made no signature.

@@ -2,11 +2,7 @@ package sign
 
 import (
 	"bytes"
-	"crypto"
-	stdecdsa "crypto/ecdsa"
 	stded25519 "crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -15,9 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/ecdsa"
-	"github.com/ProtonMail/go-crypto/openpgp/ed25519"
-	"github.com/ProtonMail/go-crypto/openpgp/eddsa"
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -88,6 +81,9 @@ func sshKey(public ssh.PublicKey) (*Key, error) {
 	if bits := rsaBits(public); bits != 0 && bits < minRSA {
 		return nil, badKey("an RSA key of %d bits is too short", bits)
 	}
+	if point, ok := sshPoint(public); ok && smallOrder(point) {
+		return nil, anybodys()
+	}
 	text := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(public)), "\n")
 	return &Key{kind: SSH, text: text, fingerprint: ssh.FingerprintSHA256(public), ssh: public}, nil
 }
@@ -125,6 +121,11 @@ func parseOpenPGPKey(b []byte) (*Key, error) {
 	k := &Key{kind: OpenPGP, text: base64.StdEncoding.EncodeToString(b), fingerprint: upperHex(e.PrimaryKey.Fingerprint), entity: e, makers: makers(e)}
 	if id := identityAt(e, time.Time{}); id != nil {
 		k.owner = id.Name
+	}
+	for _, p := range k.makers {
+		if point, ok := standardKey(p).(stded25519.PublicKey); ok && smallOrder(point) {
+			return nil, anybodys()
+		}
 	}
 	for i, s := range e.Subkeys {
 		if slices.ContainsFunc(e.Subkeys[:i], func(other openpgp.Subkey) bool {
@@ -198,41 +199,6 @@ func (k *Key) Material(fingerprint string) ([sha256.Size]byte, bool) {
 		return openpgpMaterial(p), true
 	}
 	return [sha256.Size]byte{}, false
-}
-
-// sshMaterial is the digest of a key in the wire format of SSH (RFC 4253
-// section 6.6), to which those of OpenPGP are brought.
-func sshMaterial(public ssh.PublicKey) [sha256.Size]byte { return sha256.Sum256(public.Marshal()) }
-
-func openpgpMaterial(p *packet.PublicKey) [sha256.Size]byte {
-	if public, err := ssh.NewPublicKey(standardKey(p)); err == nil {
-		return sshMaterial(public)
-	}
-	return sha256.Sum256(p.Fingerprint)
-}
-
-// standardKey is an OpenPGP key in the form of the standard library, nil where
-// that has none.
-func standardKey(p *packet.PublicKey) crypto.PublicKey {
-	switch k := p.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return k
-	case *eddsa.PublicKey: // RFC 9580 section 9.2.1: a point with the prefix 0x40
-		if point, ok := bytes.CutPrefix(k.MarshalPoint(), []byte{0x40}); ok && len(point) == stded25519.PublicKeySize {
-			return stded25519.PublicKey(point)
-		}
-	case *ed25519.PublicKey:
-		return stded25519.PublicKey(k.Point)
-	case *ecdsa.PublicKey:
-		curves := map[int]elliptic.Curve{65: elliptic.P256(), 97: elliptic.P384(), 133: elliptic.P521()}
-		point := k.MarshalPoint()
-		if curve := curves[len(point)]; curve != nil {
-			if public, err := stdecdsa.ParseUncompressedPublicKey(curve, point); err == nil {
-				return public
-			}
-		}
-	}
-	return nil
 }
 
 // plain flattens an error of a library to its text.

@@ -8,7 +8,9 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -382,5 +384,95 @@ func TestMaterials(t *testing.T) {
 	e := entity(t, &packet.Config{Algorithm: packet.PubKeyAlgoEd448, Time: func() time.Time { return noon }})
 	if m := public(t, e).Materials(); len(m) != 1 {
 		t.Error("a key of another kind has no material")
+	}
+}
+
+// One signature that everybody can write down would be one over everything.
+func TestPointsOfSmallOrder(t *testing.T) {
+	t.Parallel()
+	identity := append([]byte{1}, make([]byte, 31)...)
+	wire := func(point []byte) string {
+		return ssh.KeyAlgoED25519 + " " + base64.StdEncoding.EncodeToString(ssh.Marshal(struct {
+			Name  string
+			Point []byte
+		}{ssh.KeyAlgoED25519, point}))
+	}
+	universal := append(bytes.Clone(identity), make([]byte, 32)...)
+	if !ed25519.Verify(identity, []byte("one"), universal) || !ed25519.Verify(identity, []byte("another"), universal) {
+		t.Fatal("the library refuses what this is about")
+	}
+	for _, text := range smallOrders {
+		for _, sign := range []byte{0, 0x80} {
+			point, err := hex.DecodeString(text)
+			must(t, err)
+			point[31] |= sign
+			_, err = ParseKey(SSH, wire(point))
+			refused(t, err, fault.BadKey)
+			security, err := ssh.ParsePublicKey(ssh.Marshal(struct {
+				Name        string
+				Point       []byte
+				Application string
+			}{ssh.KeyAlgoSKED25519, point, "ssh:"}))
+			must(t, err)
+			_, err = ParseKey(SSH, string(ssh.MarshalAuthorizedKey(security)))
+			refused(t, err, fault.BadKey)
+		}
+	}
+	e := entity(t, at(noon))
+	weak := eddsa.NewPublicKey(e.PrimaryKey.PublicKey.(*eddsa.PublicKey).GetCurve())
+	weak.X = identity
+	e.PrimaryKey = packet.NewEdDSAPublicKey(noon, weak)
+	_, err := ParseKey(OpenPGP, base64.StdEncoding.EncodeToString(serialized(t, e)))
+	refused(t, err, fault.BadKey)
+}
+
+// Whoever has the secret of one of these has it of the other.
+func TestMaterialsOfOneSecret(t *testing.T) {
+	t.Parallel()
+	parse := func(parts ...any) *Key {
+		var wire []byte
+		for _, p := range parts {
+			switch p := p.(type) {
+			case string:
+				wire = append(wire, ssh.Marshal(struct{ S string }{p})...)
+			case []byte:
+				wire = append(wire, ssh.Marshal(struct{ B []byte }{p})...)
+			}
+		}
+		public, err := ssh.ParsePublicKey(wire)
+		must(t, err)
+		return sshPublic(t, public)
+	}
+	point, _, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	nist, err := ec.PublicKey.Bytes()
+	must(t, err)
+	long := rsaKey(t, 2048)
+	other := rsa.PublicKey{N: long.N, E: 17}
+	second, err := ssh.NewPublicKey(&other)
+	must(t, err)
+	for name, pair := range map[string][2]*Key{
+		"ed25519":          {parse(ssh.KeyAlgoED25519, []byte(point)), parse(ssh.KeyAlgoSKED25519, []byte(point), "ssh:")},
+		"two applications": {parse(ssh.KeyAlgoSKED25519, []byte(point), "ssh:a"), parse(ssh.KeyAlgoSKED25519, []byte(point), "ssh:b")},
+		"ecdsa":            {parse(ssh.KeyAlgoECDSA256, "nistp256", nist), parse(ssh.KeyAlgoSKECDSA256, "nistp256", nist, "ssh:")},
+		"two exponents":    {sshPublic(t, sshPrivate(t, long).PublicKey()), sshPublic(t, second)},
+	} {
+		if pair[0].Fingerprint() == pair[1].Fingerprint() || pair[0].Materials()[0] != pair[1].Materials()[0] {
+			t.Errorf("%s: two keys", name)
+		}
+	}
+	for _, algorithm := range []packet.PublicKeyAlgorithm{packet.PubKeyAlgoEd448, packet.PubKeyAlgoECDSA} {
+		e := entity(t, &packet.Config{Algorithm: algorithm, Curve: packet.CurveBrainpoolP256, Time: func() time.Time { return noon }})
+		p := *e.PrimaryKey
+		p.CreationTime = noon.Add(day)
+		if openpgpMaterial(&p) != openpgpMaterial(e.PrimaryKey) {
+			t.Errorf("%d: made a day later it is another key", algorithm)
+		}
+		v6 := &packet.Config{Algorithm: algorithm, Curve: packet.CurveBrainpoolP256, V6Keys: true, Time: func() time.Time { return noon }}
+		if openpgpMaterial(entity(t, v6).PrimaryKey) == openpgpMaterial(e.PrimaryKey) {
+			t.Errorf("%d: two keys are one", algorithm)
+		}
 	}
 }

@@ -10,8 +10,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -527,6 +529,7 @@ func TestPrograms(t *testing.T) {
 	e := entity(t, at(noon.Add(-day)))
 	must(t, os.WriteFile(filepath.Join(dir, "text.asc"), armored(byHand(t, e.PrivateKey, 2, created(noon), nil), openpgp.SignatureType), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "good.asc"), armored(detached(t, e, at(noon), message), openpgp.SignatureType), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "other.asc"), armored(detached(t, e, at(noon), []byte("other")), openpgp.SignatureType), 0o600))
 	must(t, os.WriteFile(filepath.Join(dir, "key.asc"), armored(append([]byte{0xCA, 3}, "PGP"...), openpgp.SignatureType), 0o600))
 	_, ed, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
@@ -553,6 +556,7 @@ func TestPrograms(t *testing.T) {
 		"gpg, weak":         {gpg("g4", "echo '[GNUPG:] SIG_CREATED D' >&2; cat "+dir+"/text.asc"), fault.WeakSignature},
 		"gpg, text":         {gpg("g5", "echo '[GNUPG:] SIG_CREATED D' >&2; echo text"), fault.SignFailed},
 		"gpg, no signature": {gpg("g6", "echo '[GNUPG:] SIG_CREATED D' >&2; cat "+dir+"/key.asc"), fault.SignFailed},
+		"gpg, other":        {gpg("g11", "echo '[GNUPG:] SIG_CREATED D' >&2; cat "+dir+"/other.asc"), fault.SignFailed},
 		"gpg, no key":       {gpg("g7", "echo '[GNUPG:] INV_SGNR 9 K' >&2; exit 2"), fault.NoKey},
 		"gpg, passphrase":   {gpg("g8", "echo '[GNUPG:] BAD_PASSPHRASE K' >&2; exit 2"), fault.WrongPassphrase},
 		"gpg, much":         {gpg("g9", "head -c 3000000 /dev/zero | tr '\\0' x; head -c 3000000 /dev/zero | tr '\\0' 'x' >&2; exit 1"), fault.SignFailed},
@@ -565,6 +569,8 @@ func TestPrograms(t *testing.T) {
 		"ssh, command":   {byCommand, ""},
 		"ssh, other":     {keygen("s2", last+"cp "+dir+`/other.sig "$f.sig"`), fault.SignFailed},
 		"ssh, openpgp":   {keygen("s3", last+"cp "+dir+`/good.asc "$f.sig"`), fault.SignFailed},
+		"ssh, a pipe":    {keygen("s6", last+`mkfifo "$f.sig"`), fault.SignFailed},
+		"ssh, much":      {keygen("s7", last+`truncate -s 8G "$f.sig"`), fault.SignFailed},
 		"ssh, nothing":   {keygen("s4", "true"), fault.SignFailed},
 		"ssh, fails":     {keygen("s5", last+"cp "+dir+`/good.sig "$f.sig"; exit 1`), fault.SignFailed},
 		"ssh, not there": {Settings{Format: "ssh", SigningKey: "k", SSHProgram: filepath.Join(dir, "none")}, fault.NoKey},
@@ -604,6 +610,9 @@ func TestPrograms(t *testing.T) {
 		return Settings{Format: "ssh", SigningKey: key, Home: dir, SSHProgram: program("p"+filepath.Base(key), text), Env: os.Environ()}
 	}
 	must(t, os.WriteFile(filepath.Join(dir, "private"), []byte("junk"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "much"), nil, 0o600))
+	must(t, os.Truncate(filepath.Join(dir, "much"), 1<<40))
+	must(t, exec.Command("mkfifo", filepath.Join(dir, "pipe")).Run())
 	for name, c := range map[string]struct {
 		settings Settings
 		code     fault.Code
@@ -613,6 +622,8 @@ func TestPrograms(t *testing.T) {
 		"printed":        {ppk("~/private", "echo '"+strings.TrimSpace(line)+"'"), ""},
 		"two":            {ppk("~/two", "exit 1"), fault.BadKey},
 		"not there":      {ppk("~/none", "exit 1"), fault.NoKey},
+		"much":           {ppk("~/much", "exit 1"), fault.NoKey},
+		"a pipe":         {ppk("~/pipe", "exit 1"), fault.NoKey},
 		"bad literal":    {Settings{Format: "ssh", SigningKey: "key::junk"}, fault.BadKey},
 		"gpg has none":   {Settings{SigningKey: "K", GPGProgram: program("h1", "exit 2")}, fault.NoKey},
 		"gpg lists only": {Settings{SigningKey: "K", GPGProgram: program("h2", `case "$*" in *list*) echo fpr:::::::::ABCD: ;; esac`)}, fault.BadKey},
@@ -686,4 +697,38 @@ func TestECDSAInProcess(t *testing.T) {
 	s, err := Settings{KeyFile: path}.Signer(t.Context())
 	must(t, err)
 	verified(t, s, sshPublic(t, sshPrivate(t, private).PublicKey()))
+}
+
+// Of many who make one key at once, one does, and its halves belong together.
+func TestGenerateAtOnce(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "key")
+	const many = 16
+	made := make(chan *Key, many)
+	var wait sync.WaitGroup
+	for range many {
+		wait.Go(func() {
+			key, err := Generate(Order{Type: SSH, Path: path, Name: "Ada", Email: "ada@example.com", Now: noon})
+			if err == nil {
+				made <- key
+			} else if !fault.Has(err, fault.KeyExists) {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	close(made)
+	key, other := <-made, <-made
+	if key == nil || other != nil {
+		t.Fatalf("%v and %v were made", key, other)
+	}
+	public, err := os.ReadFile(path + ".pub")
+	must(t, err)
+	private, err := os.ReadFile(path)
+	must(t, err)
+	signer, err := ssh.ParsePrivateKey(private)
+	must(t, err)
+	if !strings.HasPrefix(string(public), key.Text()) || ssh.FingerprintSHA256(signer.PublicKey()) != key.Fingerprint() {
+		t.Error("the halves are of two keys")
+	}
 }

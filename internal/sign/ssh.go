@@ -116,11 +116,24 @@ func (k *sshSigner) Sign(ctx context.Context, message []byte) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	signature, err := os.ReadFile(file + ".sig")
+	signature, err := readSmall(file+".sig", 2*MaxSize)
 	if r.failed != nil || err != nil {
 		return Made{}, r.signFailed(k.program)
 	}
 	return k.check(signature, message)
+}
+
+// readSmall reads an ordinary file that another program has written. One that is none,
+// or has more bytes, is an error: nobody waits for a pipe, and no memory is filled.
+func readSmall(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > most {
+		return nil, errors.New("it is no small file")
+	}
+	return os.ReadFile(path)
 }
 
 // check sees that what the program wrote is a signature over the message.
@@ -150,9 +163,9 @@ func (k *sshSigner) Public(ctx context.Context) (*Key, error) {
 		return parseSSHKey(k.literal)
 	}
 	name := strings.TrimSuffix(k.file, ".pub") + ".pub"
-	b, err := os.ReadFile(name)
+	b, err := readSmall(name, maxKey)
 	if err != nil {
-		if b, err = os.ReadFile(k.file); err != nil {
+		if b, err = readSmall(k.file, maxKey); err != nil {
 			return nil, noKey("the key %s, which user.signingKey names, cannot be read", k.file).Because(errors.New(err.Error()))
 		}
 		name = k.file

@@ -58,7 +58,7 @@ func Build(genesis Folder, covenants, revocations []Folder, pin Pin, now time.Ti
 		c.checkPin(pin)
 		return c
 	}
-	for v := first; v != nil; v = c.next(covenants, accepted, pin.Adopted, now) {
+	for v := first; v != nil; v = c.next(covenants, revocations, accepted, pin, now) {
 		c.add(v)
 	}
 	c.checkPin(pin)
@@ -197,29 +197,23 @@ func (c *Chain) inForce(t time.Time) *Version {
 type candidate struct {
 	folder  Folder
 	finding Finding
+	revoked error // a receipt took their keys out of use, and nothing proves that they signed before; nil if not
+	refuted bool  // it is even proven that they signed after it
 }
 
 // next is the version after the last one, nil where there is none or none can be
 // told to be. Behind a contradiction only those follow that were accepted here.
-func (c *Chain) next(covenants []Folder, accepted map[receipt.ID]bool, adopted bool, now time.Time) *Version {
+func (c *Chain) next(covenants, revocations []Folder, accepted map[receipt.ID]bool, pin Pin, now time.Time) *Version {
 	last := c.latest()
-	var signed []candidate
-	for _, f := range covenants {
-		body := f.Receipt.Covenant
-		if body == nil || body.Previous != last.ID || body.Version != last.Covenant.Version+1 {
-			continue
-		}
-		finding := c.accepts(last, f, now)
-		if finding.Err != nil {
-			c.Waiting = append(c.Waiting, Waiting{f.ID, body.Version, finding.Signers, finding.Err})
-			continue
-		}
-		signed = append(signed, candidate{f, finding})
-	}
+	signed := c.candidates(covenants, revocations, accepted, now)
+	signed = c.putOff(signed, func(one candidate) bool {
+		kept := slices.ContainsFunc(signed, func(s candidate) bool { return accepted[s.folder.ID] && s.revoked == nil })
+		return one.revoked != nil && !accepted[one.folder.ID] && (kept || pin.Adopted && pin.ID == last.ID)
+	})
 	if len(signed) == 0 {
 		return nil
 	}
-	chosen, err := choose(signed, accepted, adopted)
+	chosen, err := choose(signed, accepted, pin.Adopted)
 	if c.Err == nil {
 		c.Err = err
 	}
@@ -236,17 +230,95 @@ func (c *Chain) next(covenants []Folder, accepted map[receipt.ID]bool, adopted b
 	return v
 }
 
+// candidates are the covenants that would follow on the last one and that enough have
+// signed; the others wait. One that was accepted here before is none of the others.
+func (c *Chain) candidates(covenants, revocations []Folder, accepted map[receipt.ID]bool, now time.Time) []candidate {
+	last := c.latest()
+	var signed []candidate
+	var known []dated
+	for _, f := range covenants {
+		body := f.Receipt.Covenant
+		if body == nil || body.Previous != last.ID || body.Version != last.Covenant.Version+1 {
+			continue
+		}
+		finding := c.accepts(last, f, nil, now)
+		if finding.Err != nil {
+			c.wait(f, finding)
+			continue
+		}
+		if known == nil {
+			known = c.revokedBy(revocations, now)
+		}
+		signed = append(signed, c.contested(candidate{folder: f, finding: finding}, known, now))
+	}
+	return c.putOff(signed, func(one candidate) bool { return one.refuted && !accepted[one.folder.ID] })
+}
+
+// contested says what revocations by receipts make of a covenant. Whoever has lost a
+// key, and said so, must not lose the ledger to who found it; and whom a covenant
+// removed must not undo it by revoking the keys that signed it. So what is proven
+// decides, and nothing does where that is not enough.
+func (c *Chain) contested(one candidate, known []dated, now time.Time) candidate {
+	since := one.finding.Since
+	var before, unsure []receipt.Revocation
+	for _, r := range known {
+		switch {
+		case r.since.IsZero() || since.IsZero() || r.since.Equal(since):
+			unsure = append(unsure, *r.folder.Receipt.Revocation)
+		case r.since.Before(since):
+			before = append(before, *r.folder.Receipt.Revocation)
+		}
+	}
+	again := c.accepts(c.latest(), one.folder, before, now)
+	if one.refuted = again.Err != nil; !one.refuted {
+		one.finding = again
+		again = c.accepts(c.latest(), one.folder, append(before, unsure...), now)
+	}
+	one.revoked = again.Err
+	return one
+}
+
+// putOff takes those candidates away that only wait.
+func (c *Chain) putOff(signed []candidate, waits func(candidate) bool) []candidate {
+	var rest []candidate
+	for _, one := range signed {
+		if !waits(one) {
+			rest = append(rest, one)
+			continue
+		}
+		one.finding.Err = one.revoked
+		c.wait(one.folder, one.finding)
+	}
+	return rest
+}
+
+func (c *Chain) wait(f Folder, found Finding) {
+	c.Waiting = append(c.Waiting, Waiting{f.ID, f.Receipt.Covenant.Version, found.Signers, found.Err})
+}
+
 // accepts judges a covenant by the one before: its principals, its authorities,
-// its revocations, at whatever time.
-func (c *Chain) accepts(v *Version, f Folder, now time.Time) Finding {
+// its revocations and further ones, at whatever time.
+func (c *Chain) accepts(v *Version, f Folder, more []receipt.Revocation, now time.Time) Finding {
 	j := examine(f, v.keys, v, now)
-	return j.judge(func(time.Time) *Version { return v }, resolve(v.Covenant.Revocations, c.keys))
+	return j.judge(func(time.Time) *Version { return v }, resolve(slices.Concat(v.Covenant.Revocations, more), c.keys))
 }
 
 // choose says which of several covenants with the same number is in force: the
 // one that was accepted here before, else the one that is proven to be earliest.
 // The fault is RivalCovenants (VM605).
 func choose(signed []candidate, accepted map[receipt.ID]bool, adopted bool) (*candidate, error) {
+	chosen, err := chooseSigned(signed, accepted, adopted)
+	if chosen == nil || err != nil || chosen.revoked == nil {
+		return chosen, err
+	}
+	if accepted[chosen.folder.ID] && (adopted || !chosen.refuted) {
+		return chosen, nil
+	}
+	return chosen, fault.New(fault.RivalCovenants, "version %d of the covenant, %s, is signed by keys that were taken out of use, and nothing proves that it is older than that",
+		chosen.folder.Receipt.Covenant.Version, chosen.folder.ID.Short()).Because(chosen.revoked)
+}
+
+func chooseSigned(signed []candidate, accepted map[receipt.ID]bool, adopted bool) (*candidate, error) {
 	if len(signed) == 1 {
 		return &signed[0], nil
 	}

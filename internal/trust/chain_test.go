@@ -329,3 +329,79 @@ func TestRenewedKey(t *testing.T) {
 		t.Errorf("%v until %v", early.Err, early.Until)
 	}
 }
+
+// A key that a receipt took out of use signs no covenant either, as far as it is
+// proven what came first; and a receipt undoes no covenant that was there before it.
+func TestRevokedByReceiptSignsNoCovenant(t *testing.T) {
+	t.Parallel()
+	bad, good := newKey(t), newKey(t)
+	w := newWorld(t, people{"bad": {bad}, "good": {good}})
+	revoke := func(day int) Folder {
+		r := w.revokes(bad, "compromised", on(1))
+		if day == 0 {
+			w.signs(&r, good)
+			return r
+		}
+		return w.stamped(r, day, good)
+	}
+	covenant := func(day int, k key) Folder {
+		v := w.follows(w.genesis, 2, w.covenant(people{"bad": {bad}}), k)
+		if day > 0 {
+			v.Tokens = append(v.Tokens, w.tsa.token(t, on(day), v.Signatures[0].Data))
+		}
+		return v
+	}
+	late, early, never, ours := covenant(20, bad), covenant(5, bad), covenant(0, bad), covenant(30, good)
+	here := Pin{Version: 1, ID: w.genesis.ID, Adopted: true}
+	for name, x := range map[string]struct {
+		pin       Pin
+		covenants []Folder
+		revoked   int
+		code      fault.Code
+		want      []Folder
+	}{
+		"the covenant is younger":             {Pin{}, []Folder{late}, 10, "", []Folder{w.genesis}},
+		"the covenant is older":               {Pin{}, []Folder{early}, 10, "", []Folder{w.genesis, early}},
+		"of one moment":                       {Pin{}, []Folder{late}, 20, fault.RivalCovenants, []Folder{w.genesis}},
+		"nothing dates the covenant":          {Pin{}, []Folder{never}, 10, fault.RivalCovenants, []Folder{w.genesis}},
+		"nothing dates the revocation":        {Pin{}, []Folder{late}, 0, fault.RivalCovenants, []Folder{w.genesis}},
+		"nothing dates either":                {Pin{}, []Folder{never}, 0, fault.RivalCovenants, []Folder{w.genesis}},
+		"accepted here before":                {pinOf(never), []Folder{never}, 10, "", []Folder{w.genesis, never}},
+		"accepted, and proven to be younger":  {pinOf(late), []Folder{late}, 10, fault.RivalCovenants, []Folder{w.genesis, late}},
+		"adopted by a person":                 {Pin{2, late.ID, true}, []Folder{late}, 10, "", []Folder{w.genesis, late}},
+		"beside one by a key in use":          {Pin{}, []Folder{late, ours}, 10, "", []Folder{w.genesis, ours}},
+		"beside it, and nothing dates it":     {Pin{}, []Folder{never, ours}, 10, fault.RivalCovenants, []Folder{w.genesis}},
+		"beside it, and not dated revoked":    {Pin{}, []Folder{late, ours}, 0, fault.RivalCovenants, []Folder{w.genesis}},
+		"beside one that was accepted here":   {pinOf(ours), []Folder{late, ours}, 0, "", []Folder{w.genesis, ours}},
+		"a person said that the first stays":  {here, []Folder{never}, 0, "", []Folder{w.genesis}},
+		"that, and then comes one that holds": {here, []Folder{late, ours}, 0, "", []Folder{w.genesis, ours}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			chain := Build(w.genesis, x.covenants, []Folder{revoke(x.revoked)}, x.pin, today)
+			versions(t, chain, x.code, x.want...)
+		})
+	}
+}
+
+// Whom a covenant removed does not come back by revoking the keys that signed it.
+func TestRemovedKeyUndoesNothing(t *testing.T) {
+	t.Parallel()
+	eve, ada := newKey(t), newKey(t)
+	w := newWorld(t, people{"eve": {eve}, "ada": {ada}})
+	dated := w.stamped(w.follows(w.genesis, 2, w.covenant(people{"ada": {ada}})), 10, ada)
+	undated := w.follows(w.genesis, 2, w.covenant(people{"ada": {ada}}), ada)
+	after := w.stamped(w.revokes(ada, "compromised", on(1)), 20, eve)
+	without := w.revokes(ada, "compromised", on(1), eve)
+	versions(t, Build(w.genesis, []Folder{dated}, []Folder{after}, Pin{}, today), "", w.genesis, dated)
+	for _, r := range []Folder{after, without} {
+		for _, v2 := range []Folder{dated, undated} {
+			chain := Build(w.genesis, []Folder{v2}, []Folder{r}, pinOf(v2), today)
+			versions(t, chain, "", w.genesis, v2)
+			refused(t, chain.Judge(w.release("api", ada), today).Err, "")
+			refused(t, chain.Judge(w.release("api", eve), today).Err, fault.UnknownSigner)
+			if chain = Build(w.genesis, []Folder{v2}, []Folder{r}, Pin{}, today); chain.Err == nil && len(chain.Versions) != 2 {
+				t.Error("the removed key is back")
+			}
+		}
+	}
+}

@@ -37,7 +37,7 @@ func examine(f Folder, ring sign.Ring, authorities *Version, now time.Time) *jud
 		m, err := sign.Verify(file.Type, file.Data, f.Raw, ring)
 		switch {
 		case err == nil:
-			s.By = m.By
+			s.By, s.Made = m.By, true
 			j.made = append(j.made, made{m, len(j.finding.Signatures), s.Proven, false})
 		default:
 			s.By, s.Err = sign.Issuer(file.Type, file.Data), err

@@ -490,3 +490,51 @@ func TestStrangersChangeNothing(t *testing.T) {
 		}
 	})
 }
+
+// What proves the age of a receipt is over it, or over a signature that was made
+// over it. What somebody laid beside it can be older.
+func TestProven(t *testing.T) {
+	t.Parallel()
+	a, b := newKey(t), newKey(t)
+	w := newWorld(t, people{"ada": {a}})
+	chain := w.build(Pin{})
+	old := file("ssh", a.sign([]byte("something else")))
+	strange := file("ssh", b.sign([]byte("something else")))
+	for name, x := range map[string]struct {
+		change func(f *Folder)
+		proven time.Time
+		by     int // authorities
+	}{
+		"its signature": {func(f *Folder) { *f = w.stamped(*f, 10, a) }, on(10), 1},
+		"the receipt itself, which nobody signed": {func(f *Folder) {
+			f.Tokens = append(f.Tokens, w.tsa.token(t, on(10), f.Raw))
+		}, on(10), 1},
+		"the receipt itself, and not its signature": {func(f *Folder) {
+			f.Tokens = append(f.Tokens, w.tsa.token(t, on(10), f.Raw))
+			w.signs(f, a)
+		}, on(10), 0},
+		"a stranger's signature": {func(f *Folder) { *f = w.stamped(*f, 10, b) }, time.Time{}, 0},
+		"an old signature over something else": {func(f *Folder) {
+			*f = w.stamped(*f, 10, a)
+			f.Signatures = append(f.Signatures, old)
+			f.Tokens = append(f.Tokens, w.tsa.token(t, on(1), old.Data))
+		}, on(10), 1},
+		"an old one by a stranger": {func(f *Folder) {
+			w.signs(f, a)
+			f.Signatures = append(f.Signatures, strange)
+			f.Tokens = append(f.Tokens, w.tsa.token(t, on(1), strange.Data))
+		}, time.Time{}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := w.release("api")
+			x.change(&f)
+			found := chain.Judge(f, today)
+			if got := found.Proven(); !got.Equal(x.proven) {
+				t.Errorf("proven by %v, want %v", got, x.proven)
+			}
+			if got := len(found.Authorities()); got != x.by {
+				t.Errorf("%d authorities, want %d", got, x.by)
+			}
+		})
+	}
+}

@@ -49,14 +49,21 @@ type dated struct {
 }
 
 // addRevocations takes keys out of use that enough principals have revoked by a
-// receipt of its own. They count in the order in which they are proven to have
-// been there, those that nothing dates last: a key that an earlier one took out
-// of use revokes no other. Those of one moment do not judge each other.
+// receipt of its own.
 func (c *Chain) addRevocations(folders []Folder, now time.Time) {
 	if c.latest() == nil {
 		return
 	}
-	var list []dated
+	c.revocations = slices.Concat(c.revocations, c.effect(c.revokedBy(folders, now)))
+}
+
+// revokedBy are the revocations by receipts that hold by the covenants so far, in the
+// order in which they are proven to have been there, those that nothing dates last: a
+// key that an earlier one took out of use revokes no other. Those of one moment do not
+// judge each other.
+func (c *Chain) revokedBy(folders []Folder, now time.Time) []dated {
+	so := *c
+	list := []dated{}
 	for _, f := range eachOnce(folders) {
 		if f.Receipt.Revocation == nil {
 			continue
@@ -66,25 +73,26 @@ func (c *Chain) addRevocations(folders []Folder, now time.Time) {
 		}
 	}
 	slices.SortStableFunc(list, func(a, b dated) int { return CompareProven(a.since, b.since) })
+	good := []dated{}
 	for len(list) > 0 {
 		n := slices.IndexFunc(list, func(d dated) bool { return !d.since.Equal(list[0].since) })
 		if n < 0 {
 			n = len(list)
 		}
-		c.revocations = slices.Concat(c.revocations, c.stillGood(list[:n], now))
-		list = list[n:]
+		still := slices.DeleteFunc(slices.Clone(list[:n]), func(d dated) bool { return so.Judge(d.folder, now).Err != nil })
+		so.revocations = slices.Concat(so.revocations, so.effect(still))
+		good, list = append(good, still...), list[n:]
 	}
+	return good
 }
 
-// stillGood are the revocations of those receipts that hold after the earlier ones.
-func (c *Chain) stillGood(list []dated, now time.Time) []revocation {
-	var good []receipt.Revocation
+// effect is what revocations by receipts do to the keys of the covenants.
+func (c *Chain) effect(list []dated) []revocation {
+	var all []receipt.Revocation
 	for _, d := range list {
-		if c.Judge(d.folder, now).Err == nil {
-			good = append(good, *d.folder.Receipt.Revocation)
-		}
+		all = append(all, *d.folder.Receipt.Revocation)
 	}
-	return resolve(good, c.keys)
+	return resolve(all, c.keys)
 }
 
 // CompareProven orders proven times; what has none comes last.

@@ -75,6 +75,9 @@ func stamps(f Folder, v *Version) []Stamp {
 	return list
 }
 
+// receiptFile is the name of the receipt among the files of its folder.
+const receiptFile = "receipt.json"
+
 // over is the file that an imprint is of: a signature, or the receipt itself,
 // whose tokens prove as much of it when nobody has signed it.
 func over(f Folder, imprint receipt.Digest) string {
@@ -84,7 +87,7 @@ func over(f Folder, imprint receipt.Digest) string {
 		}
 	}
 	if imprint == f.ID {
-		return "receipt.json"
+		return receiptFile
 	}
 	return ""
 }

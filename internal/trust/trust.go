@@ -53,6 +53,7 @@ type Signature struct {
 	By        string    // fingerprint, "" where it cannot be read
 	Principal string    // whose key it is, "" for nobody's
 	Proven    time.Time // by when it existed; zero where nothing proves it
+	Made      bool      // its key, which some covenant of the ledger has, made it over this receipt
 	Broken    bool      // Err says that it is none over this receipt, whoever made it
 	Err       error     // why it does not count, nil if it does
 }
@@ -74,18 +75,39 @@ func (f Finding) Trusted() bool {
 	return f.Err == nil && len(signatures) == 0 && len(tokens) == 0
 }
 
-// Authorities are those of the covenant whose tokens date a signature that counts,
-// each once, sorted. A token over anything else does not say when it was signed.
+// Authorities are those that have stamped signatures that count, sorted, each once;
+// where nobody has signed, those that have stamped the receipt itself.
 func (f Finding) Authorities() []string {
 	var list []string
 	for _, t := range f.Tokens {
-		counts := slices.ContainsFunc(f.Signatures, func(s Signature) bool { return s.File == t.Over && s.Err == nil })
-		if t.Err == nil && counts {
+		if t.Err == nil && (f.counts(t.Over) || len(f.Signatures) == 0) {
 			list = append(list, t.Authority)
 		}
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// counts tells whether a file is a signature that counts.
+func (f Finding) counts(name string) bool {
+	return slices.ContainsFunc(f.Signatures, func(s Signature) bool { return s.File == name && s.Err == nil })
+}
+
+// Proven is the earliest time by which the receipt is proven to have been there: by
+// a token over it, or over a signature that was made over it. Zero where there is
+// none. Other files may be older than the receipt that they lie beside.
+func (f Finding) Proven() time.Time {
+	over := map[string]bool{receiptFile: true}
+	for _, s := range f.Signatures {
+		over[s.File] = s.Made
+	}
+	var earliest time.Time
+	for _, t := range f.Tokens {
+		if t.Err == nil && over[t.Over] && CompareProven(t.Time, earliest) < 0 {
+			earliest = t.Time
+		}
+	}
+	return earliest
 }
 
 // Broken lists what is wrong with the files themselves, whoever is trusted.
@@ -110,7 +132,7 @@ func (f Finding) Broken() (signatures, tokens []error) {
 // NoCovenant (VM607).
 func (c *Chain) Judge(f Folder, now time.Time) Finding {
 	if before := c.before(f.ID); before != nil {
-		return c.accepts(before, f, now)
+		return c.accepts(before, f, nil, now)
 	}
 	latest := c.latest()
 	j := examine(f, c.ring(), latest, now)

@@ -357,15 +357,7 @@ type MailedContradiction struct {
 
 // GatherContradiction collects what others need to judge a contradiction.
 func GatherContradiction(ctx context.Context, l *ledger.Ledger, found *Contradiction, terms *Terms) (*MailedContradiction, error) {
-	genesis, err := l.Genesis(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known, err := recall(ctx, l, terms.Cache)
-	if err != nil {
-		return nil, err
-	}
-	law, err := gatherLaw(ctx, l, genesis, known)
+	law, err := LawOf(ctx, l, terms.Cache)
 	return &MailedContradiction{law, *found}, err
 }
 

@@ -63,6 +63,19 @@ func Gather(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, terms *Terms
 	return m, c.addSeal(ctx, l, m)
 }
 
+// LawOf is by what the receipts of a ledger are judged.
+func LawOf(ctx context.Context, l *ledger.Ledger, cache Cache) (Law, error) {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return Law{}, err
+	}
+	known, err := recall(ctx, l, cache)
+	if err != nil {
+		return Law{}, err
+	}
+	return gatherLaw(ctx, l, genesis, known)
+}
+
 // gatherLaw collects the covenants and revocations of a ledger.
 func gatherLaw(ctx context.Context, l *ledger.Ledger, genesis *ledger.Entry, known *rolls) (Law, error) {
 	law := Law{Genesis: genesis}
@@ -230,7 +243,7 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 		problem(fault.New(fault.SealBroken, "the seal %s is not trusted", m.Seal.ID.Short()).Because(found.Err))
 		return nil, nil
 	}
-	times, proven := make(map[string]time.Time), ProvenTime(found)
+	times, proven := make(map[string]time.Time), found.Proven()
 	for _, p := range m.Paths {
 		leaf := Leaf{Name: m.Receipt.ID.String() + "/" + p.Name, Index: p.Index, Path: p.Path}
 		if err := leaf.leads(body); err != nil {

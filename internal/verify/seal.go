@@ -70,23 +70,11 @@ func (c *court) readSeals(ctx context.Context, l *ledger.Ledger, genesis *ledger
 			return err
 		}
 		s := &seal{entry: e, body: e.Receipt.Seal, finding: c.chain.Judge(f, c.terms.Now)}
-		s.proven = ProvenTime(s.finding)
+		s.proven = s.finding.Proven()
 		c.seals = append(c.seals, s)
 	}
 	slices.SortFunc(c.seals, func(a, b *seal) int { return trust.CompareProven(a.proven, b.proven) })
 	return nil
-}
-
-// ProvenTime is the earliest time by which a receipt is proven to have been there,
-// by tokens beside it; zero where there are none that count.
-func ProvenTime(f trust.Finding) time.Time {
-	var earliest time.Time
-	for _, t := range f.Tokens {
-		if t.Err == nil && (earliest.IsZero() || t.Time.Before(earliest)) {
-			earliest = t.Time
-		}
-	}
-	return earliest
 }
 
 // look computes the root of a seal anew, at the head that it names.
@@ -174,11 +162,11 @@ func (s *seal) covers(ctx context.Context, e *ledger.Entry) ([]string, error) {
 	return names, nil
 }
 
-// sealed are the earliest proven times of the seals over files of an entry, by name.
+// sealed are the earliest proven times of the trusted seals over files of an entry, by name.
 func (c *court) sealed(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (map[string]time.Time, error) {
 	times := make(map[string]time.Time)
 	for _, s := range c.seals {
-		if s.proven.IsZero() || s.entry.ID == e.ID {
+		if s.proven.IsZero() || !s.finding.Trusted() || s.entry.ID == e.ID {
 			continue
 		}
 		if err := s.look(ctx, l); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // verdictFormat is the version of what is kept of a verdict.
-const verdictFormat = 2
+const verdictFormat = 3
 
 // keptVerdict is what was found of a whole ledger in which nothing was wrong.
 type keptVerdict struct {
