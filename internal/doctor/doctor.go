@@ -145,11 +145,8 @@ func peers(ctx context.Context, p Patient) Finding {
 	if err != nil {
 		return failed(err)
 	}
-	for _, o := range orphans {
-		if o.Heir != "" {
-			return warn(repairs, "%s is of the remote %s, which is called %s by now", o.Ref, o.Remote, o.Heir)
-		}
-		return warn(repairs, "%s is of the remote %s, which is not there any more; under another name a remote begins anew", o.Ref, o.Remote)
+	if len(orphans) > 0 {
+		return orphaned(orphans[0])
 	}
 	refs, err := p.Repo.Refs(ctx, federation.SeenPrefix, federation.IncomingPrefix)
 	if err != nil {
@@ -161,6 +158,14 @@ func peers(ctx context.Context, p Patient) Finding {
 		}
 	}
 	return ok("%d remembered", len(refs))
+}
+
+// orphaned says what is left of a remote that is gone.
+func orphaned(o federation.Orphan) Finding {
+	if o.Heir != "" {
+		return warn(repairs, "%s is of the remote %s, which is called %s by now", o.Ref, o.Remote, o.Heir)
+	}
+	return warn(repairs, "%s is of the remote %s, which is not there any more; under another name a remote begins anew", o.Ref, o.Remote)
 }
 
 // repairs is what mends damage, and what is left of remotes that are gone.
