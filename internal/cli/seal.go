@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 type sealCmd struct {
+	NoSign bool `xor:"nobody" help:"leave it unsigned, for a key on another machine"`
 	signing
 	stamping
 	fetching
@@ -30,7 +32,10 @@ func (c *sealCmd) Run(a *app) error {
 	if err := a.present(c.fetching); err != nil {
 		return err
 	}
-	signer, err := c.signer(a)
+	signer, err := c.orUnsigned(a, c.NoSign)
+	if err == nil && signer == nil && !c.NoSign {
+		err = fault.New(fault.NoKey, "a seal is worth its signature, and nobody is to sign it")
+	}
 	if err != nil {
 		return err
 	}
@@ -48,6 +53,9 @@ func (c *sealCmd) Run(a *app) error {
 	a.out.line("  root    %s", body.Root)
 	for _, m := range out.Signed {
 		a.out.line("  signed  %s", m.By)
+	}
+	if signer == nil {
+		a.out.line("  unsigned: it counts when somebody has signed it; git vaultmesh sign %s --import FILE", out.ID.Short())
 	}
 	for _, s := range out.Stamped {
 		a.out.line("  stamped %s by %s", stamp(s.Time), s.Authority)

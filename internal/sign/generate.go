@@ -60,18 +60,43 @@ func Generate(o Order) (*Key, error) {
 	return key, nil
 }
 
-// writeNew writes a file that must not be there yet, whole and to the disk.
+// writeNew writes a file that must not be there yet: it is there whole, or not at all.
 func writeNew(path string, data []byte, mode fs.FileMode) error {
+	unwritten := func(err error) error {
+		return fault.New(fault.WriteFailed, "%s cannot be written", path).Because(errors.New(err.Error()))
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return unwritten(err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return unwritten(err)
+	}
+	err = os.Link(f.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.KeyExists, "%s exists", path)
+	}
+	if err != nil { // a file system without links
+		return copyNew(path, data, mode)
+	}
+	return nil
+}
+
+// copyNew writes a file that must not be there yet in its place.
+func copyNew(path string, data []byte, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, fs.ErrExist) {
 		return fault.New(fault.KeyExists, "%s exists", path)
 	}
-	if err != nil {
-		return fault.New(fault.WriteFailed, "%s cannot be written", path).Because(errors.New(err.Error()))
+	if err == nil {
+		_, err = f.Write(data)
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			_ = os.Remove(path)
+		}
 	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		_ = os.Remove(path)
+	if err != nil {
 		return fault.New(fault.WriteFailed, "%s cannot be written", path).Because(errors.New(err.Error()))
 	}
 	return nil
