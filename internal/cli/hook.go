@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/VaultSovereign/git-vaultmesh/hooks"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
@@ -67,7 +68,7 @@ func (c *hookRunCmd) Run(a *app) error {
 	if err := a.open(true); err != nil {
 		return err
 	}
-	pushes, err := federation.ReadPushes(a.env.Stdin, a.repo.Algorithm())
+	pushes, err := hooks.ReadMoves(a.env.Stdin, a.repo.Algorithm())
 	if err != nil {
 		return err
 	}
