@@ -10,7 +10,7 @@ import (
 
 type hookInstallCmd struct {
 	Server     bool `help:"the pre-receive hook of a repository that others push to, in place of pre-push"`
-	Update     bool `help:"with --server: the update hook too, which judges each ref by itself"`
+	Update     bool `help:"with --server, the update hook too, which judges each ref by itself"`
 	PostCommit bool `help:"the post-commit hook too, which keeps git's notes what the ledger says"`
 	Optional   bool `help:"where git-vaultmesh is not on PATH, let a push pass, with a warning"`
 	Shared     bool `help:"write into a folder of hooks that other repositories may have too"`
