@@ -63,14 +63,16 @@ func (a *app) hooksThere() ([]hooks.Status, error) {
 }
 
 func (a *app) sayHook(s hooks.Status) {
-	where := ""
+	if s.State == hooks.Absent && !s.Other && s.Detail == "" {
+		a.out.line("%s  %s", pad(string(s.Hook), -11), s.State)
+		return
+	}
+	where := "there is " + s.Path
 	switch {
 	case s.State == hooks.Installed:
 		where = a.placeOf(s)
 	case s.Detail != "":
 		where = s.Detail
-	case s.Other:
-		where = "there is " + s.Path
 	}
 	a.out.line("%s  %s  %s", pad(string(s.Hook), -11), pad(s.State, -9), where)
 }
