@@ -1,10 +1,7 @@
 package cli
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
-
+	"github.com/VaultSovereign/git-vaultmesh/hooks"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
@@ -12,65 +9,49 @@ import (
 )
 
 type hookCmd struct {
-	Install hookInstallCmd `cmd:"" help:"have pushes to this repository judged"`
-	Run     hookRunCmd     `cmd:"" help:"judge what git tells a hook"`
-}
-
-type hookInstallCmd struct {
-	Server bool `required:"" help:"the pre-receive hook of a repository that others push to"`
-}
-
-// serverHook is the hook: it calls the program, and does nothing else.
-const serverHook = `#!/bin/sh
-# Judges what is pushed to the ledger; see git vaultmesh help hook.
-exec git vaultmesh hook run pre-receive
-`
-
-// Run writes the hook, unless there is another one.
-func (c *hookInstallCmd) Run(a *app) error {
-	if err := a.open(false); err != nil {
-		return err
-	}
-	dir := filepath.Join(a.repo.CommonDir, "hooks")
-	path := filepath.Join(dir, "pre-receive")
-	there, err := os.ReadFile(path)
-	switch {
-	case err == nil && string(there) != serverHook:
-		return fault.New(fault.WriteFailed, "%s is there, and is not written over; call git vaultmesh hook run pre-receive in it, with its own input", path)
-	case err != nil && !errors.Is(err, os.ErrNotExist):
-		return fault.New(fault.ReadFailed, "%s cannot be read", path).Because(errors.New(err.Error()))
-	case err != nil:
-		if err = os.MkdirAll(dir, 0o777); err == nil {
-			err = os.WriteFile(path, []byte(serverHook), 0o777)
-		}
-		if err != nil {
-			return fault.New(fault.WriteFailed, "%s cannot be written", path).Because(errors.New(err.Error()))
-		}
-	}
-	if a.out.structured() {
-		return a.out.emit(struct {
-			Hook string `json:"hook"`
-			File string `json:"file"`
-		}{"pre-receive", path})
-	}
-	a.out.line("pushes to the ledger are judged by %s", path)
-	return nil
+	Install   hookInstallCmd   `cmd:"" help:"have pushes judged, beside the hooks that are there"`
+	Uninstall hookUninstallCmd `cmd:"" help:"leave the hooks as they were before"`
+	Status    hookStatusCmd    `cmd:"" help:"say which hooks are there, and whether somebody changed them"`
+	Run       hookRunCmd       `cmd:"" help:"judge what git tells a hook"`
 }
 
 type hookRunCmd struct {
-	Hook string `arg:"" enum:"pre-receive" help:"pre-receive, with git's lines on standard input"`
+	Hook string   `arg:"" enum:"pre-push,post-commit,pre-receive,update" help:"the hook, with git's lines on standard input"`
+	Args []string `arg:"" optional:"" help:"what git gives the hook"`
 	anchoring
 }
 
 // Run judges a push before any ref is moved. What it says goes to who pushes.
 func (c *hookRunCmd) Run(a *app) error {
-	if err := a.open(true); err != nil {
+	hook := hooks.Hook(c.Hook)
+	if want := map[hooks.Hook]int{hooks.PrePush: 2, hooks.Update: 3}[hook]; len(c.Args) != want {
+		return fault.New(fault.Usage, "git gives %s %d arguments, not %d", hook, want, len(c.Args)).With("command", "hook")
+	}
+	if err := a.open(hook != hooks.PostCommit); err != nil {
 		return err
 	}
-	pushes, err := federation.ReadPushes(a.env.Stdin, a.repo.Algorithm())
+	switch hook {
+	case hooks.PrePush:
+		_, err := hooks.ReadPushes(a.env.Stdin, a.repo.Algorithm())
+		return err
+	case hooks.PostCommit:
+		return a.annotateCommitted()
+	case hooks.Update:
+		push, err := hooks.ParseUpdate(c.Args, a.repo.Algorithm())
+		if err != nil {
+			return err
+		}
+		return c.receive(a, []hooks.Move{push})
+	}
+	pushes, err := hooks.ReadMoves(a.env.Stdin, a.repo.Algorithm())
 	if err != nil {
 		return err
 	}
+	return c.receive(a, pushes)
+}
+
+// receive judges what somebody pushes to this repository's ledger.
+func (c *hookRunCmd) receive(a *app, pushes []hooks.Move) error {
 	place := federation.Place{Repo: a.repo, Ref: a.config.Ref, Ledger: a.config.Ledger, Messages: a.out.messages(), Progress: func() {}}
 	return place.Receive(a.ctx, pushes, func(l *ledger.Ledger) (*verify.Terms, error) {
 		genesis, err := l.Genesis(a.ctx)
@@ -79,4 +60,12 @@ func (c *hookRunCmd) Run(a *app) error {
 		}
 		return c.insisted(a, genesis.ID)
 	})
+}
+
+// annotateCommitted keeps git's notes what the ledger says, in a clone that has both.
+func (a *app) annotateCommitted() error {
+	if a.refs[a.config.Ref] == "" {
+		return nil
+	}
+	return a.annotate()
 }

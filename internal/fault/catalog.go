@@ -101,6 +101,10 @@ const (
 	Lost             Code = "VM525" // objects of the ledger that nobody has
 	Unanswered       Code = "VM526" // what is missing may be with somebody who could not be asked
 	PushRefused      Code = "VM612" // a push that would take something away
+	HookDrifted      Code = "VM613" // a part of ours in a hook that somebody changed
+	StrangeHook      Code = "VM614" // a hook that no part can go into
+	HooksElsewhere   Code = "VM615" // hooks that are of other repositories too
+	HookUnwritten    Code = "VM616" // a hook that cannot be written
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -244,6 +248,10 @@ var catalog = map[Code]Entry{
 	NoChange:         {ExitUsage, "nothing to propose", "change the document first:\ngit vaultmesh covenant edit"},
 	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
 	PushRefused:      {ExitRefused, "push refused", "take what is there first, and push what comes of it:\ngit vaultmesh sync"},
+	HookDrifted:      {ExitRepository, "hook was changed", "look at it; what is not ours is kept. Take our lines out of it by hand, or move it away, and install again:\ngit vaultmesh hook install"},
+	StrangeHook:      {ExitRepository, "hook takes no part of ours", "make it a program that git can run, or call ours in it, with what git gives it:\ngit vaultmesh hook run {hook}"},
+	HooksElsewhere:   {ExitUsage, "hooks of other repositories", "say that you mean all of them, or call it in your own hook there:\ngit vaultmesh hook {verb} --shared\ngit config --show-origin core.hooksPath"},
+	HookUnwritten:    {ExitRepository, "hook cannot be written", "it is as it was; see who may write there. A file that ends in .lock is of a process that is at it, or was killed:\nls -l {path}"},
 	ClaimsDiffer:     {ExitInvalid, "claims differ", "ask both sides which artifact it was; each receipt says who recorded it:\ngit remembrancer query component:NAME"},
 	Lost:             {ExitIncomplete, "lost for certain", "ask whoever may have a copy of this ledger, such as a backup or an old clone, and name it; what is not lost is here:\ngit vaultmesh doctor --repair --from PATH"},
 	Unanswered:       {ExitPeer, "not all could be asked", "run it again when they can be reached, or are repaired themselves; the folder of a repository is read as it lies there:\ngit vaultmesh doctor --repair --from PATH"},

@@ -1,54 +1,19 @@
 package federation
 
 import (
-	"bufio"
 	"context"
-	"io"
-	"strings"
 
+	"github.com/VaultSovereign/git-vaultmesh/hooks"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
-	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
-
-// Push is a ref that somebody wants to move, as git tells a pre-receive hook.
-type Push struct {
-	Old, New gitrepo.OID // "" for a ref that is not there, or is to be no more
-	Ref      string
-}
-
-// ReadPushes reads what git tells a hook: lines of old, new and ref (githooks,
-// "pre-receive"). The fault is BadOperand (VM113).
-func ReadPushes(in io.Reader, algorithm string) ([]Push, error) {
-	var list []Push
-	zero := gitrepo.ZeroOID(algorithm)
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		old, rest, _ := strings.Cut(lines.Text(), " ")
-		new, ref, ok := strings.Cut(rest, " ")
-		if !ok || len(old) != len(zero) || len(new) != len(zero) {
-			return nil, fault.New(fault.BadOperand, "%.80q is no line of git's for this hook", lines.Text()).With("command", "hook")
-		}
-		p := Push{gitrepo.OID(old), gitrepo.OID(new), ref}
-		for _, id := range []*gitrepo.OID{&p.Old, &p.New} {
-			if *id == zero {
-				*id = ""
-			}
-		}
-		list = append(list, p)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fault.New(fault.ReadFailed, "what git says cannot be read").Because(err)
-	}
-	return list, nil
-}
 
 // Receive judges what somebody pushes to the ledger of this repository, by the
 // covenant that is in force before it comes. Other refs are nothing to it. The faults are
 // PushRefused (VM612) for a ledger that would lose something, Invalid (VM512),
 // NotAccepted (VM704), and OtherLedger (VM516).
-func (p Place) Receive(ctx context.Context, pushes []Push, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
+func (p Place) Receive(ctx context.Context, pushes []hooks.Move, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
 	for _, push := range pushes {
 		if push.Ref != p.Ref {
 			continue
@@ -60,7 +25,7 @@ func (p Place) Receive(ctx context.Context, pushes []Push, terms func(*ledger.Le
 	return nil
 }
 
-func (p Place) receive(ctx context.Context, push Push, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
+func (p Place) receive(ctx context.Context, push hooks.Move, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
 	if push.New == "" {
 		return refused("%s must not be deleted: it is the memory of this repository", push.Ref)
 	}

@@ -112,9 +112,17 @@ const maxConfigTries = 50
 // there, unless it is there itself: also when several processes do at once. The
 // fault is ReadOnly (VM507) or GitRefused (VM112).
 func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
+	if err := r.changeConfig(ctx, "--fixed-value", "--replace-all", name, value, value); err != nil {
+		return r.writeFault(err, "the configuration cannot be written")
+	}
+	return nil
+}
+
+// changeConfig waits for other processes that write the repository's own configuration.
+func (r *Repo) changeConfig(ctx context.Context, args ...string) error {
 	var err error
 	for tries := 0; tries < maxConfigTries; tries++ {
-		_, err = r.git.run(ctx, nil, "config", "--local", "--fixed-value", "--replace-all", name, value, value)
+		_, err = r.git.run(ctx, nil, append([]string{"config", "--local"}, args...)...)
 		var f *failure
 		if !asFailure(err, &f) || !f.says("could not lock config file") || !f.says("File exists") {
 			break
@@ -124,10 +132,7 @@ func (r *Repo) AddConfig(ctx context.Context, name, value string) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	if err != nil {
-		return r.writeFault(err, "the configuration cannot be written")
-	}
-	return nil
+	return err
 }
 
 // ReplaceConfig puts another value in the place of one, in the repository's own
@@ -161,8 +166,7 @@ func SetGlobal(ctx context.Context, o Options, name, value string) error {
 // UnsetConfig takes a value out of the repository's own configuration. One that is
 // not there is no fault. The fault is ReadOnly (VM507) or GitRefused (VM112).
 func (r *Repo) UnsetConfig(ctx context.Context, name string) error {
-	_, err := r.git.run(ctx, nil, "config", "--local", "--unset-all", name)
-	return r.unset(err, "the configuration cannot be written")
+	return r.unset(r.changeConfig(ctx, "--unset-all", name), "the configuration cannot be written")
 }
 
 // UnsetGlobal is UnsetConfig for the user's own configuration.
@@ -180,6 +184,27 @@ func (r *Repo) unset(err error, what string) error {
 		return nil
 	}
 	return r.writeFault(err, what)
+}
+
+// DropConfig takes one value out of the repository's own configuration, and leaves
+// others of that name. The fault is ReadOnly (VM507) or GitRefused (VM112).
+func (r *Repo) DropConfig(ctx context.Context, name, value string) error {
+	return r.unset(r.changeConfig(ctx, "--fixed-value", "--unset-all", name, value), "the configuration cannot be written")
+}
+
+// HooksPath is core.hooksPath as a path, and the scope that it is set in, such as
+// "local" or "global"; both are "" where it is not set. The fault is BadConfig (VM104).
+func (r *Repo) HooksPath(ctx context.Context) (path, scope string, err error) {
+	out, err := r.git.run(ctx, nil, "config", "-z", "--show-scope", "--type=path", "--get", "core.hooksPath")
+	var f *failure
+	if asFailure(err, &f) && !f.killed && f.stderr == "" {
+		return "", "", nil
+	}
+	if err != nil {
+		return "", "", configFault(err)
+	}
+	scope, path, _ = strings.Cut(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	return path, scope, nil
 }
 
 // Editor is the command with which git would have a text changed. The fault is

@@ -36,6 +36,23 @@ func (r *Repo) ResolveCommit(ctx context.Context, revision string) (OID, Commit,
 	return o.ID, c, err
 }
 
+// Top is the folder of the work tree, "" where there is none. The fault is GitRefused
+// (VM112).
+func (r *Repo) Top(ctx context.Context) (string, error) {
+	if r.Bare {
+		return "", nil
+	}
+	out, err := r.git.run(ctx, nil, "rev-parse", "--path-format=absolute", "--show-toplevel")
+	var f *failure
+	if asFailure(err, &f) && f.says("must be run in a work tree") {
+		return "", nil
+	}
+	if err != nil {
+		return "", openFault(err)
+	}
+	return strings.TrimSuffix(string(out), "\n"), nil
+}
+
 // Dirty tells whether tracked files of the work tree differ from HEAD. It is
 // false where there is no work tree. The fault is GitRefused (VM112).
 func (r *Repo) Dirty(ctx context.Context) (bool, error) {
