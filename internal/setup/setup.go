@@ -32,6 +32,8 @@ type Request struct {
 	Remote   string    // the remote whose ledger to take; "" is any that has one
 	Offline  bool      // ask no remote
 	Progress func()    // called for each receipt of a remote's ledger that is judged
+	// Terms are by what receipts are judged that were fetched of the default remote.
+	Terms func(genesis receipt.ID) (*verify.Terms, error)
 	// Signer is the key that a new ledger trusts first. Without one it trusts nobody.
 	Signer func(context.Context) (sign.Signer, error)
 	// Authorities are those whose time-stamps count in a new ledger.
