@@ -18,19 +18,12 @@ import (
 // ledger as it was before, it writes a file that proves it, and says so. The fault is
 // Equivocation (VM707).
 func (a *app) crossCheck(place federation.Place, before *ledger.Ledger, heldBack []gitrepo.OID) error {
-	found, err := place.Equivocations(a.ctx, heldBack...)
+	found, err := place.Equivocations(a.ctx, before, heldBack...)
 	if err != nil {
 		return err
 	}
 	var first error
 	for _, c := range found {
-		known, err := before.Load(a.ctx, []string{c.Seals[0].Path, c.Seals[1].Path})
-		if err != nil {
-			return err
-		}
-		if len(known) == len(c.Seals) {
-			continue
-		}
 		if err := a.keepEvidence(place, c); err != nil {
 			return err
 		}
@@ -101,7 +94,7 @@ func (c *proveCmd) against(a *app) error {
 			return err
 		}
 	}
-	found, err := place.Equivocations(a.ctx)
+	found, err := place.Equivocations(a.ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // fetching is whether a command may take a remote's ledger where the clone
@@ -69,5 +71,8 @@ func (a *app) refresh(f fetching) error {
 func (a *app) withSetup(f func(setup.Request) error) error {
 	bar := a.progress("verifying receipts")
 	defer bar.done()
-	return f(setup.Request{Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Progress: bar.add})
+	return f(setup.Request{
+		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Progress: bar.add,
+		Terms: func(genesis receipt.ID) (*verify.Terms, error) { return anchoring{}.insisted(a, genesis) },
+	})
 }

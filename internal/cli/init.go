@@ -62,13 +62,19 @@ func (c *initCmd) Run(a *app) error {
 // onBranch has the ledger kept on a branch, where that is asked for, and says how
 // that is configured.
 func (c *initCmd) onBranch(a *app) ([]setup.Setting, error) {
-	if !c.Branch || a.config.Ref == setup.BranchRef {
+	if !c.Branch {
 		return []setup.Setting{}, nil
 	}
-	if a.refs[a.config.Ref] != "" {
-		if err := setup.ToBranch(a.ctx, a.repo, a.config); err != nil {
-			return nil, err
-		}
+	from := a.config.Ref
+	if from == setup.BranchRef {
+		from = ledger.DefaultRef // from where it was perhaps being moved
+	}
+	old, err := a.repo.Ref(a.ctx, from)
+	if err == nil && old != "" {
+		err = setup.ToBranch(a.ctx, a.repo, a.config, from)
+	}
+	if err != nil || a.config.Ref == setup.BranchRef {
+		return []setup.Setting{}, err
 	}
 	a.config.Ref = setup.BranchRef
 	return []setup.Setting{{Name: "vaultmesh.ref", Value: setup.BranchRef}}, nil

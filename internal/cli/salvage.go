@@ -43,8 +43,8 @@ func (c *mergeCmd) salvage(a *app, place federation.Place) error {
 	return c.printSalvaged(a, found)
 }
 
-// settle sees to what depends on the ledger: the notes, and the covenant that is
-// remembered.
+// settle sees to what depends on the ledger after so many receipts came: the notes, and
+// the covenant that is remembered.
 func (f anchoring) settle(a *app, place federation.Place, receipts int) error {
 	if err := a.annotateMany(receipts); err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
-	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
 
@@ -112,26 +111,54 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	if m.doubt = a.doubts(place, before, arrivals); m.doubt != nil && !fault.Has(m.doubt, fault.Equivocation) {
 		return nil, m.doubt
 	}
+	taken, err := a.ledger()
+	if err != nil {
+		return nil, err
+	}
 	for _, arrival := range arrivals {
-		p := metPeer{Peer: arrival.Peer, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
-		err := arrival.Err
-		if err == nil && !c.NoPush {
-			p.Pushed, err = place.Give(a.ctx, arrival)
-		}
-		if err == nil && c.Notes {
-			p.Notes, err = place.ShareNotes(a.ctx, arrival.Peer)
-		}
-		if fault.Has(err, fault.Interrupted) {
-			return nil, err
-		}
+		p, err := c.give(a, place, arrival)
 		if err != nil {
-			p.fail(err)
+			return nil, err
 		}
 		m.Peers = append(m.Peers, p)
 	}
-	last, err := a.latest() // what came while it was pushed is taken too
+	return m, c.afterwards(a, place, taken, m)
+}
+
+// give pushes what a peer lacks. An error is an interruption: what is wrong with the
+// peer is said of it.
+func (c *syncCmd) give(a *app, place federation.Place, arrival federation.Arrival) (metPeer, error) {
+	p := metPeer{Peer: arrival.Peer, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
+	err := arrival.Err
+	if err == nil && !c.NoPush {
+		p.Pushed, err = place.Give(a.ctx, arrival)
+	}
+	if err == nil && c.Notes {
+		p.Notes, err = place.ShareNotes(a.ctx, arrival.Peer)
+	}
+	if fault.Has(err, fault.Interrupted) {
+		return p, err
+	}
+	if err != nil {
+		p.fail(err)
+	}
+	return p, nil
+}
+
+// afterwards sees to what came while it was pushed, which is taken too.
+func (c *syncCmd) afterwards(a *app, place federation.Place, taken *ledger.Ledger, m *meeting) error {
+	last, err := a.latest()
 	m.LedgerCommit = string(last)
-	return m, err
+	if err != nil || last == taken.Head {
+		return err
+	}
+	switch doubt := a.crossCheck(place, taken, nil); {
+	case fault.Has(doubt, fault.Equivocation):
+		m.doubt = cmp.Or(m.doubt, doubt)
+	case doubt != nil:
+		return doubt
+	}
+	return c.settle(a, place, 0)
 }
 
 // doubts cross-checks the seals, where a meeting brought anything to light.
@@ -168,18 +195,7 @@ func (f anchoring) take(a *app, place federation.Place, cosign cosigning, arriva
 	for _, arrival := range arrivals {
 		came += arrival.New
 	}
-	if err := a.annotateMany(came); err != nil {
-		return err
-	}
-	l, err := a.ledger()
-	if err != nil {
-		return err
-	}
-	chain, err := verify.Chain(a.ctx, l, place.Terms)
-	if err == nil {
-		a.accept(l, place.Terms, chain)
-	}
-	return err
+	return f.settle(a, place, came)
 }
 
 // federation is the ledger here, and by what others are judged. The function that it

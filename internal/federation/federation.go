@@ -337,17 +337,12 @@ func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer str
 	if err != nil {
 		return nil, err
 	}
-	report, unwelcome, err := verify.Welcome(ctx, p.Repo, ours, later, commits, p.Terms, p.Progress)
+	report, refused, err := verify.Welcome(ctx, p.Repo, ours, later, commits, p.Terms, p.Progress)
+	if err == nil {
+		err = verify.Unwelcome(peer, report, refused)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if report.Verdict == verify.Invalid {
-		return nil, fault.New(fault.Invalid, "what %s brings does not hold", peer).Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
-	}
-	if len(unwelcome) > 0 {
-		first := unwelcome[0]
-		return nil, fault.New(fault.NotAccepted, "%s brings %d receipts that the covenant does not accept, such as %s", peer, len(unwelcome), first.ID.Short()).
-			With("peer", peer).Because(first.Err)
 	}
 	return report, nil
 }

@@ -15,8 +15,9 @@ import (
 
 // git starts git with one folder and one environment.
 type git struct {
-	dir string
-	env []string
+	dir      string
+	env      []string
+	patience time.Duration // how long a remote is waited for, 0 for what is usual
 }
 
 // failure is a git that ended with an error. It stays within this package,
@@ -127,19 +128,36 @@ func (g git) parsed(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// talk starts a git that speaks with a remote: its messages are for the user,
-// in the user's language. Questions for passwords go to the terminal by themselves.
-func (g git) talk(ctx context.Context, to io.Writer, args ...string) ([]byte, error) {
-	return g.talkTo(ctx, nil, to, args...)
+// How long a remote is waited for that neither answers nor hangs up: the others are to
+// be met too. A person may have to type a password meanwhile, and a ledger may be large.
+const (
+	maxQuestion = 3 * time.Minute
+	maxTransfer = 6 * time.Hour
+)
+
+// talk starts a git that speaks with a remote: its messages are for the user, and are
+// judged too, so that they are in English. Questions for passwords go to the terminal
+// by themselves. After most the remote has failed.
+func (g git) talk(ctx context.Context, most time.Duration, to io.Writer, args ...string) ([]byte, error) {
+	return g.talkTo(ctx, most, nil, to, args...)
 }
 
 // talkTo is talk with something on its standard input.
-func (g git) talkTo(ctx context.Context, stdin io.Reader, to io.Writer, args ...string) ([]byte, error) {
+func (g git) talkTo(ctx context.Context, most time.Duration, stdin io.Reader, to io.Writer, args ...string) ([]byte, error) {
+	if g.patience > 0 {
+		most = g.patience
+	}
+	limited, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
 	var stderr tail
-	cmd := g.command(ctx, args...)
+	cmd := g.command(limited, args...)
+	cmd.Env = append(cmd.Env, "LANGUAGE=C") // and not the locale, which is for characters too
 	cmd.Stdin = stdin
 	cmd.Stderr = io.MultiWriter(&stderr, to)
 	out, err := cmd.Output()
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, &failure{subcommand: subcommand(args), stderr: "fatal: the remote was not done within " + most.String()}
+	}
 	return out, g.judge(ctx, cmd, err, string(stderr.bytes))
 }
 

@@ -433,7 +433,7 @@ func lostLock(err error) bool {
 }
 
 func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, to string) error {
-	_, err := r.git.talk(ctx, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
+	_, err := r.git.talk(ctx, maxTransfer, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
 		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
 	if err != nil {
 		return remoteFault(err, remote, "the ledger cannot be fetched from %s")
@@ -467,8 +467,9 @@ func (r *Repo) PushLeased(ctx context.Context, messages io.Writer, remote string
 }
 
 func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref string, options ...string) error {
-	args := append([]string{"push", "--quiet"}, options...)
-	_, err := r.git.talk(ctx, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
+	// Habits of the user's that would push more.
+	args := append([]string{"push", "--quiet", "--no-follow-tags", "--recurse-submodules=no"}, options...)
+	_, err := r.git.talk(ctx, maxTransfer, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
 	var f *failure
 	if asFailure(err, &f) {
 		if f.says("failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value provided", "reference already exists") {

@@ -12,7 +12,7 @@ import (
 // git go to the user through messages. The fault is RemoteFailed (VM701).
 func (r *Repo) LsRemote(ctx context.Context, messages io.Writer, remote string, refs ...string) (map[string]OID, error) {
 	args := append([]string{"ls-remote", "--quiet", "--end-of-options", remote}, refs...)
-	out, err := r.git.talk(ctx, messages, args...)
+	out, err := r.git.talk(ctx, maxQuestion, messages, args...)
 	if err != nil {
 		return nil, remoteFault(err, remote, "the remote %s cannot be asked")
 	}

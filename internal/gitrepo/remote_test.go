@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
@@ -88,6 +90,42 @@ func TestFetchRefusesMalformedObjects(t *testing.T) {
 	r := here.open()
 	wantFault(t, r.Fetch(context.Background(), io.Discard, "origin", ledgerRef, seen), fault.Invalid)
 	here.wantRef(r, seen, "")
+	// Why git fails is told apart by its words, in whatever language the user has it speak.
+	here.env = append(here.env, "LC_ALL=C.UTF-8", "LANGUAGE=de")
+	wantFault(t, here.open().Fetch(context.Background(), io.Discard, "origin", ledgerRef, seen), fault.Invalid)
+}
+
+// One who takes a connection and says nothing keeps nobody waiting for ever.
+func TestSilentRemote(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			if _, err := l.Accept(); err != nil {
+				return
+			}
+		}
+	}()
+	r := newScratch(t).open()
+	r.git.patience = 100 * time.Millisecond
+	for _, scheme := range []string{"git", "http"} {
+		url := scheme + "://" + l.Addr().String() + "/x"
+		_, err := r.LsRemote(context.Background(), io.Discard, url, ledgerRef)
+		wantFault(t, err, fault.RemoteFailed)
+		if causes := fault.From(err).Causes(); len(causes) != 1 || !strings.Contains(causes[0], "not done within 100ms") {
+			t.Errorf("%s: the causes are %q", scheme, causes)
+		}
+		wantFault(t, r.Fetch(context.Background(), io.Discard, url, ledgerRef, "refs/vaultmesh-remotes/x/ledger"), fault.RemoteFailed)
+		wantFault(t, r.Push(context.Background(), io.Discard, url, "HEAD"), fault.PushFailed)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = r.LsRemote(ctx, io.Discard, "git://"+l.Addr().String()+"/x", ledgerRef)
+	wantFault(t, err, fault.Interrupted)
 }
 
 func TestRemoteFaults(t *testing.T) {
@@ -126,6 +164,20 @@ func TestPush(t *testing.T) {
 	}
 	next := OID(here.git("commit-tree", "-p", string(commits[0]), "-m", "next", string(commits[0])+"^{tree}"))
 	mustUpdate(t, r, ledgerRef, next, commits[0])
+	if err := r.Push(ctx, io.Discard, "origin", ledgerRef); err != nil {
+		t.Fatal(err)
+	}
+	there.wantRef(there.open(), ledgerRef, next)
+	if got := there.refs(); !slices.Equal(got, []string{"refs/heads/main", ledgerRef}) {
+		t.Errorf("the remote's refs are %q", got)
+	}
+	// Habits that make git push more do not.
+	here.git("tag", "--annotate", "--message", "t", "t", string(next))
+	here.git("config", "push.followTags", "true")
+	here.git("config", "push.recurseSubmodules", "only")
+	later := OID(here.git("commit-tree", "-p", string(next), "-m", "later", string(next)+"^{tree}"))
+	mustUpdate(t, r, ledgerRef, later, next)
+	next = later
 	if err := r.Push(ctx, io.Discard, "origin", ledgerRef); err != nil {
 		t.Fatal(err)
 	}

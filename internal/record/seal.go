@@ -39,8 +39,8 @@ func Seal(ctx context.Context, p Place, terms *verify.Terms) (*Outcome, *receipt
 }
 
 // newestSeal is that of the seals in a ledger which is over most, zero where there is
-// none. What is sealed must have grown out of what that one is over: then it has all
-// of it, which is what naming it says.
+// none. What is sealed must have grown out of what that one is over, and have all of it,
+// which is what naming it says: a commit may take something away.
 func (p Place) newestSeal(ctx context.Context, l *ledger.Ledger, body *receipt.Seal, terms *verify.Terms) (receipt.ID, error) {
 	seals, err := verify.Seals(ctx, l, nil, terms)
 	if err != nil {
@@ -52,7 +52,7 @@ func (p Place) newestSeal(ctx context.Context, l *ledger.Ledger, body *receipt.S
 		if other.Files >= body.Files || other.Receipts >= body.Receipts {
 			continue
 		}
-		grown, err := p.Repo.IsAncestor(ctx, gitrepo.OID(other.Head.Hex()), l.Head)
+		grown, err := p.grewOutOf(ctx, l, gitrepo.OID(other.Head.Hex()))
 		if err == nil && grown {
 			return s.ID, nil
 		}
@@ -61,4 +61,16 @@ func (p Place) newestSeal(ctx context.Context, l *ledger.Ledger, body *receipt.S
 		}
 	}
 	return receipt.ID{}, nil
+}
+
+// grewOutOf tells whether a commit leads to a ledger that has all that it had.
+func (p Place) grewOutOf(ctx context.Context, l *ledger.Ledger, head gitrepo.OID) (bool, error) {
+	if leads, err := p.Repo.IsAncestor(ctx, head, l.Head); err != nil || !leads {
+		return false, err
+	}
+	then, err := l.At(ctx, head)
+	if err != nil {
+		return false, err
+	}
+	return l.Encloses(ctx, then)
 }

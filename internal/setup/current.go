@@ -35,8 +35,8 @@ const (
 )
 
 // Advance takes what git has fetched of the default remote's ledger, if the
-// one here grew into it and all that is new holds. Why it was not taken is the
-// error beside [Withstood].
+// one here grew into it, and all that is new holds and is accepted of peers. Why it was
+// not taken is the error beside [Withstood].
 func Advance(ctx context.Context, q Request) (how string, err error) {
 	tracking := TrackingRef(q.Config.DefaultRemote(), q.Config.Ref)
 	refs, err := q.Repo.Exact(ctx, q.Config.Ref, tracking)
@@ -99,7 +99,8 @@ func (q Request) apart(ctx context.Context, here, there gitrepo.OID) (how string
 	return Diverged, nil
 }
 
-// judgeGrowth verifies what one head has and an earlier one has not.
+// judgeGrowth verifies what one head has and an earlier one has not, and whether the
+// covenant accepts it of peers: whoever may push to the remote could have brought it.
 func (q Request) judgeGrowth(ctx context.Context, from, to gitrepo.OID) error {
 	earlier, err := ledger.OpenCommit(ctx, q.Repo, q.Config.Ref, from)
 	if err != nil {
@@ -110,13 +111,24 @@ func (q Request) judgeGrowth(ctx context.Context, from, to gitrepo.OID) error {
 	if err != nil {
 		return err
 	}
+	genesis, err := earlier.Genesis(ctx)
+	if err != nil {
+		return err
+	}
+	terms, err := q.Terms(genesis.ID)
+	if err != nil {
+		return err
+	}
 	commits, err := q.Repo.Between(ctx, from, to)
 	if err != nil {
 		return err
 	}
-	report, err := verify.Growth(ctx, q.Repo, earlier, later, commits, q.Progress)
-	if err != nil || report.Verdict == verify.Valid {
+	report, refused, err := verify.Welcome(ctx, q.Repo, earlier, later, commits, terms, q.Progress)
+	switch {
+	case err != nil:
 		return err
+	case report.Verdict == verify.Valid:
+		return verify.Unwelcome(q.Config.DefaultRemote(), report, refused)
 	}
 	return fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0]))
 }

@@ -32,6 +32,8 @@ type Request struct {
 	Remote   string    // the remote whose ledger to take; "" is any that has one
 	Offline  bool      // ask no remote
 	Progress func()    // called for each receipt of a remote's ledger that is judged
+	// Terms are by what receipts are judged that were fetched of the default remote.
+	Terms func(genesis receipt.ID) (*verify.Terms, error)
 	// Signer is the key that a new ledger trusts first. Without one it trusts nobody.
 	Signer func(context.Context) (sign.Signer, error)
 	// Authorities are those whose time-stamps count in a new ledger.
@@ -72,7 +74,7 @@ func TrackingRef(remote, ref string) string {
 }
 
 // Ledger makes sure that there is a ledger. The faults are BadOperand (VM113)
-// for a remote that is none or a name that cannot be one, Elsewhere (VM522) when a remote has its ledger on a branch, RemoteFailed (VM701) when a remote that might have one cannot be asked, OtherLedger
+// for a remote that is none or a name that cannot be one, BadConfig (VM104) where the ledger that is pinned is nowhere, Elsewhere (VM522) when a remote has its ledger on a branch, RemoteFailed (VM701) when a remote that might have one cannot be asked, OtherLedger
 // (VM516) when several have one and none is the default, Invalid (VM512) when
 // a remote's ledger does not hold, and those of [ledger.Update].
 func Ledger(ctx context.Context, q Request) (*Outcome, error) {
@@ -96,6 +98,10 @@ func Ledger(ctx context.Context, q Request) (*Outcome, error) {
 	}
 	if remote != "" {
 		return q.take(ctx, remote)
+	}
+	if pinned := q.Config.Ledger; !pinned.IsZero() {
+		return nil, fault.New(fault.BadConfig, "vaultmesh.ledger names the ledger %s, which is at %s neither here nor at a remote; no other is begun in its place", pinned.Short(), q.Config.Ref).
+			With("key", "vaultmesh.ledger")
 	}
 	return q.begin(ctx)
 }

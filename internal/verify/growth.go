@@ -193,6 +193,20 @@ func unwelcome(found trust.Finding, trusted bool) error {
 	return fault.New(fault.NotEnough, "nobody has signed it")
 }
 
+// Unwelcome is why nothing of what a peer brings is taken, as [Welcome] found it, nil
+// where all is. The faults are Invalid (VM512) and NotAccepted (VM704).
+func Unwelcome(peer string, report *Report, refused []Refused) error {
+	if report.Verdict == Invalid {
+		return fault.New(fault.Invalid, "what %s brings does not hold", peer).Because(fault.New(fault.Invalid, "%s", Sentence(report.Problems[0])))
+	}
+	if len(refused) > 0 {
+		first := refused[0]
+		return fault.New(fault.NotAccepted, "%s brings %d receipts that the covenant does not accept, such as %s", peer, len(refused), first.ID.Short()).
+			With("peer", peer).Because(first.Err)
+	}
+	return nil
+}
+
 // Remember keeps, for a ledger that came to be, by which of its receipts others are
 // judged, so that they need not be looked for again.
 func (r *Report) Remember(terms *Terms) {
