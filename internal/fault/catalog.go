@@ -101,6 +101,10 @@ const (
 	Lost             Code = "VM525" // objects of the ledger that nobody has
 	Unanswered       Code = "VM526" // what is missing may be with somebody who could not be asked
 	PushRefused      Code = "VM612" // a push that would take something away
+	RuleBroken       Code = "VM617" // a push that breaks a rule of the covenant
+	TestOfRule       Code = "VM618" // a rule that does not say what its own test says
+	NoRule           Code = "VM619" // no rule of that name
+	CovenantBroken   Code = "VM620" // one of the four covenants is broken
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -244,6 +248,10 @@ var catalog = map[Code]Entry{
 	NoChange:         {ExitUsage, "nothing to propose", "change the document first:\ngit vaultmesh covenant edit"},
 	EditFailed:       {ExitOther, "editor failed", "what you wrote is kept; go on with it, or say which editor to use:\ngit vaultmesh covenant edit\ngit config core.editor EDITOR"},
 	PushRefused:      {ExitRefused, "push refused", "take what is there first, and push what comes of it:\ngit vaultmesh sync"},
+	RuleBroken:       {ExitRefused, "rule broken", "{how}"},
+	TestOfRule:       {ExitInvalid, "rule fails its own test", "correct the rule or the test; what a test describes is in docs/spec/covenant.md:\ngit vaultmesh covenant edit"},
+	NoRule:           {ExitNotFound, "no such rule", "see what rules there are:\ngit vaultmesh covenant show"},
+	CovenantBroken:   {ExitRefused, "one of the four covenants is broken", "what is broken is said above; see all of it, for programs too:\ngit vaultmesh covenant check --format json"},
 	ClaimsDiffer:     {ExitInvalid, "claims differ", "ask both sides which artifact it was; each receipt says who recorded it:\ngit remembrancer query component:NAME"},
 	Lost:             {ExitIncomplete, "lost for certain", "ask whoever may have a copy of this ledger, such as a backup or an old clone, and name it; what is not lost is here:\ngit vaultmesh doctor --repair --from PATH"},
 	Unanswered:       {ExitPeer, "not all could be asked", "run it again when they can be reached, or are repaired themselves; the folder of a repository is read as it lies there:\ngit vaultmesh doctor --repair --from PATH"},
