@@ -227,7 +227,7 @@ func (a *app) printCheck(j checked) {
 		}
 	}
 	for _, v := range j.Covenants {
-		a.out.line("%s  %s  %s", pad(v.Name, -26), styledStatus(v.Status), v.Detail)
+		a.out.line("%s  %s  %s", pad(v.Name, -27), styledStatus(v.Status), v.Detail)
 		for i, f := range v.Findings {
 			if i == shownFindings {
 				a.out.line("            and %d more", len(v.Findings)-i)

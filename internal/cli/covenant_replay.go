@@ -75,7 +75,7 @@ func (c *covenantReplayCmd) Run(a *app) error {
 			a.out.line("            %s", text)
 		}
 	}
-	a.out.line("%d of %s would have been refused", refusedPushes(list), plural(len(past), "push"))
+	a.out.line("%d of %d pushes would have been refused", refusedPushes(list), len(past))
 	return nil
 }
 

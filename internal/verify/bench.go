@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -48,7 +49,7 @@ func Sit(ctx context.Context, before, l *ledger.Ledger, terms *Terms) (*Bench, e
 	if err != nil {
 		return nil, err
 	}
-	if b.before, err = convene(ctx, before, genesis, known, terms); err != nil {
+	if b.before, err = convene(ctx, before, genesis, known, terms.unpinned(known, grown)); err != nil {
 		return nil, err
 	}
 	if !slices.Equal(grown.Covenants, known.Covenants) || !slices.Equal(grown.Revocations, known.Revocations) {
@@ -58,6 +59,18 @@ func Sit(ctx context.Context, before, l *ledger.Ledger, terms *Terms) (*Bench, e
 	}
 	b.before.seals = nil
 	return b, b.before.readSeals(ctx, l, genesis, grown.Seals)
+}
+
+// unpinned are the terms for what a ledger was before: a covenant that was accepted, and
+// that only came along since, was not in force then.
+func (t *Terms) unpinned(before, since *rolls) *Terms {
+	pinned := func(path string) bool { return strings.HasSuffix(path, "/"+t.Anchor.Pin.ID.String()) }
+	if slices.ContainsFunc(before.Covenants, pinned) || !slices.ContainsFunc(since.Covenants, pinned) {
+		return t
+	}
+	then := *t
+	then.Anchor.Pin = trust.Pin{}
+	return &then
 }
 
 // Chain is the covenants by which it is judged.
