@@ -327,21 +327,11 @@ func (c *Court) coveredKinds() []receipt.Kind {
 
 // revoked are the entries that trusted receipts take back.
 func (c *Court) revoked(ctx context.Context, entries []*ledger.Entry) (map[receipt.ID]bool, error) {
-	gone := make(map[receipt.ID]bool)
-	for some := range slices.Chunk(entries, 500) {
-		var ids []receipt.ID
-		for _, e := range some {
-			ids = append(ids, e.ID)
-		}
-		linking, err := c.counted(ctx, query.LinkingTo(ids))
-		if err != nil {
-			return nil, err
-		}
-		for id := range takenBack(linking) {
-			gone[id] = true
-		}
+	var ids []receipt.ID
+	for _, e := range entries {
+		ids = append(ids, e.ID)
 	}
-	return gone, nil
+	return c.gone(ctx, ids)
 }
 
 // proven judges one receipt that rules may cover.

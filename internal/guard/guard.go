@@ -263,11 +263,10 @@ func (g *Guard) trusted(ctx context.Context, q *query.Query) ([]rules.Receipt, e
 	for i, one := range found {
 		ids[i] = one.ID
 	}
-	linking, err := g.counted(ctx, query.LinkingTo(ids))
+	gone, err := g.gone(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	gone := takenBack(linking)
 	return slices.DeleteFunc(found, func(one rules.Receipt) bool { return gone[one.ID] }), nil
 }
 
@@ -283,6 +282,23 @@ func takenBack(linking []rules.Receipt) map[receipt.ID]bool {
 		}
 	}
 	return gone
+}
+
+// fewLinks is how many receipts are looked up each by itself.
+const fewLinks = 64
+
+// gone are those of some receipts that trusted ones take back.
+func (g *Guard) gone(ctx context.Context, ids []receipt.ID) (map[receipt.ID]bool, error) {
+	q := query.LinkingTo(ids)
+	if len(ids) > fewLinks {
+		set := make(map[receipt.ID]bool)
+		for _, id := range ids {
+			set[id] = true
+		}
+		q = query.LinkingToAny(set)
+	}
+	linking, err := g.counted(ctx, q)
+	return takenBack(linking), err
 }
 
 func (g *Guard) counted(ctx context.Context, q *query.Query) ([]rules.Receipt, error) {

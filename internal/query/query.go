@@ -33,6 +33,13 @@ func LinkingTo(ids []receipt.ID) *Query {
 	return q
 }
 
+// LinkingToAny means the same for so many that looking at all receipts is cheaper than
+// looking each of them up.
+func LinkingToAny(ids map[receipt.ID]bool) *Query {
+	linked := func(d *Doc) bool { return slices.ContainsFunc(d.Links, func(id receipt.ID) bool { return ids[id] }) }
+	return &Query{terms: []term{{filter: "linking to", group: "linking to", match: linked}}}
+}
+
 // About means the receipts about one of some commits.
 func About(commits []receipt.Object) *Query {
 	q := new(Query)
