@@ -25,6 +25,10 @@ type covenantCmd struct {
 	Import  covenantImportCmd  `cmd:"" help:"propose to trust keys that git or gpg has already"`
 	Adopt   covenantAdoptCmd   `cmd:"" help:"say which covenant is meant, where the ledger cannot tell"`
 	Schema  covenantSchemaCmd  `cmd:"" help:"print the JSON Schema of a document"`
+	Check   covenantCheckCmd   `cmd:"" help:"say whether the rules and the four covenants are kept"`
+	Test    covenantTestCmd    `cmd:"" help:"run the tests of the rules"`
+	Explain covenantExplainCmd `cmd:"" help:"say what a rule asks for"`
+	Replay  covenantReplayCmd  `cmd:"" help:"say which past pushes the rules would have refused"`
 }
 
 // openChain opens the ledger and reads its covenants.
@@ -201,6 +205,7 @@ func (c *covenantProposeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	a.warnOfRules(body)
 	return c.propose(a, chain, body)
 }
 

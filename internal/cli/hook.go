@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/VaultSovereign/git-vaultmesh/hooks"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/guard"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
@@ -32,8 +36,7 @@ func (c *hookRunCmd) Run(a *app) error {
 	}
 	switch hook {
 	case hooks.PrePush:
-		_, err := hooks.ReadPushes(a.env.Stdin, a.repo.Algorithm())
-		return err
+		return c.prePush(a, c.Args[0])
 	case hooks.PostCommit:
 		return a.annotateCommitted()
 	case hooks.Update:
@@ -50,16 +53,86 @@ func (c *hookRunCmd) Run(a *app) error {
 	return c.receive(a, pushes)
 }
 
-// receive judges what somebody pushes to this repository's ledger.
+// prePush judges what is about to be pushed to a remote, by the covenant in force here.
+func (c *hookRunCmd) prePush(a *app, remote string) error {
+	lines, err := hooks.ReadPushes(a.env.Stdin, a.repo.Algorithm())
+	if err != nil {
+		return err
+	}
+	var pushes []hooks.Move
+	for _, p := range lines {
+		pushes = append(pushes, p.Move)
+	}
+	if !slices.ContainsFunc(pushes, func(p hooks.Move) bool { return !guard.Own(p.Ref, a.config.Ref) }) {
+		return nil
+	}
+	l, err := a.ledger()
+	if fault.Has(err, fault.NoLedger) && a.config.Ledger.IsZero() {
+		return nil // nobody said that there must be one
+	}
+	if err != nil {
+		return err
+	}
+	g, err := c.guard(a, l, l)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(a.config.Remotes, remote) {
+		remote = "" // an address
+	}
+	if err := g.toward(a, remote, pushes); err != nil {
+		return err
+	}
+	return g.refuse(a, guard.Asked(g.Rules, pushes, a.config.Ref))
+}
+
+// receive judges what others push to this repository: the ledger, and the other refs by
+// the covenant that was in force before.
 func (c *hookRunCmd) receive(a *app, pushes []hooks.Move) error {
 	place := federation.Place{Repo: a.repo, Ref: a.config.Ref, Ledger: a.config.Ledger, Messages: a.out.messages(), Progress: func() {}}
-	return place.Receive(a.ctx, pushes, func(l *ledger.Ledger) (*verify.Terms, error) {
+	err := place.Receive(a.ctx, pushes, func(l *ledger.Ledger) (*verify.Terms, error) {
 		genesis, err := l.Genesis(a.ctx)
 		if err != nil {
 			return nil, err
 		}
 		return c.insisted(a, genesis.ID)
 	})
+	if err != nil || !slices.ContainsFunc(pushes, func(p hooks.Move) bool { return !guard.Own(p.Ref, a.config.Ref) }) {
+		return err
+	}
+	before, later, err := c.ledgers(a, pushes)
+	if err != nil || before == nil {
+		return err
+	}
+	g, err := c.guard(a, before, later)
+	if err != nil {
+		return err
+	}
+	g.Known = gitrepo.Known{Here: true}
+	return g.refuse(a, guard.Asked(g.Rules, pushes, a.config.Ref))
+}
+
+// ledgers are the one before a push, nil where there was none, and the one after it.
+func (c *hookRunCmd) ledgers(a *app, pushes []hooks.Move) (before, later *ledger.Ledger, err error) {
+	before, err = a.ledger()
+	if fault.Has(err, fault.NoLedger) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	i := slices.IndexFunc(pushes, func(p hooks.Move) bool { return p.Ref == a.config.Ref })
+	if i < 0 {
+		return before, before, nil
+	}
+	if pushes[i].Old == "" {
+		return nil, nil, nil
+	}
+	if before, err = before.At(a.ctx, pushes[i].Old); err != nil {
+		return nil, nil, err
+	}
+	later, err = before.At(a.ctx, pushes[i].New)
+	return before, later, err
 }
 
 // annotateCommitted keeps git's notes what the ledger says, in a clone that has both.

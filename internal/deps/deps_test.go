@@ -20,10 +20,10 @@ var rows = [][]string{
 	{"internal/fault"},
 	{"internal/canon", "internal/gitrepo", "internal/lockfile"},
 	{"internal/bundle", "internal/merkle", "internal/sign", "internal/tsa", "hooks", "receipt"},
-	{"internal/policy", "internal/query", "internal/trust", "ledger", "notes"},
+	{"internal/policy", "internal/query", "internal/rules", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
 	{"internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/repair", "internal/setup"},
-	{"internal/doctor"},
+	{"internal/doctor", "internal/guard"},
 	{"internal/cli"},
 	{"cmd/git-remembrancer", "cmd/git-vaultmesh", "internal/bench"},
 }

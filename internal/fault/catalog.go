@@ -105,6 +105,10 @@ const (
 	StrangeHook      Code = "VM614" // a hook that no part can go into
 	HooksElsewhere   Code = "VM615" // hooks that are of other repositories too
 	HookUnwritten    Code = "VM616" // a hook that cannot be written
+	RuleBroken       Code = "VM617" // a push that breaks a rule of the covenant
+	TestOfRule       Code = "VM618" // a rule that does not say what its own test says
+	NoRule           Code = "VM619" // no rule of that name
+	CovenantBroken   Code = "VM620" // one of the four covenants is broken
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -252,6 +256,10 @@ var catalog = map[Code]Entry{
 	StrangeHook:      {ExitRepository, "hook takes no part of ours", "make it a program that git can run, or call ours in it, with what git gives it:\ngit vaultmesh hook run {hook}"},
 	HooksElsewhere:   {ExitUsage, "hooks of other repositories", "say that you mean all of them, or call it in your own hook there:\ngit vaultmesh hook {verb} --shared\ngit config --show-origin core.hooksPath"},
 	HookUnwritten:    {ExitRepository, "hook cannot be written", "it is as it was; see who may write there. A file that ends in .lock is of a process that is at it, or was killed:\nls -l {path}"},
+	RuleBroken:       {ExitRefused, "rule broken", "{how}"},
+	TestOfRule:       {ExitInvalid, "rule fails its own test", "correct the rule or the test; what a test describes is in docs/spec/covenant.md:\ngit vaultmesh covenant edit"},
+	NoRule:           {ExitNotFound, "no such rule", "see what rules there are:\ngit vaultmesh covenant show"},
+	CovenantBroken:   {ExitRefused, "one of the four covenants is broken", "what is broken is said above; see all of it, for programs too:\ngit vaultmesh covenant check --format json"},
 	ClaimsDiffer:     {ExitInvalid, "claims differ", "ask both sides which artifact it was; each receipt says who recorded it:\ngit remembrancer query component:NAME"},
 	Lost:             {ExitIncomplete, "lost for certain", "ask whoever may have a copy of this ledger, such as a backup or an old clone, and name it; what is not lost is here:\ngit vaultmesh doctor --repair --from PATH"},
 	Unanswered:       {ExitPeer, "not all could be asked", "run it again when they can be reached, or are repaired themselves; the folder of a repository is read as it lies there:\ngit vaultmesh doctor --repair --from PATH"},

@@ -121,6 +121,14 @@ func (g git) pour(ctx context.Context, to io.Writer, args ...string) error {
 	return g.judge(ctx, cmd, cmd.Run(), string(stderr.bytes))
 }
 
+// stream gives git lines on its standard input, and what it prints to a writer as it comes.
+func (g git) stream(ctx context.Context, stdin io.Reader, to io.Writer, args ...string) error {
+	var stderr tail
+	cmd := g.parsed(ctx, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, to, &stderr
+	return g.judge(ctx, cmd, cmd.Run(), string(stderr.bytes))
+}
+
 // parsed is a command whose output this program reads: in the C locale.
 func (g git) parsed(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := g.command(ctx, args...)

@@ -33,6 +33,39 @@ func LinkingTo(ids []receipt.ID) *Query {
 	return q
 }
 
+// LinkingToAny means the same for so many that looking at all receipts is cheaper than
+// looking each of them up.
+func LinkingToAny(ids map[receipt.ID]bool) *Query {
+	linked := func(d *Doc) bool { return slices.ContainsFunc(d.Links, func(id receipt.ID) bool { return ids[id] }) }
+	return &Query{terms: []term{{filter: "linking to", group: "linking to", match: linked}}}
+}
+
+// About means the receipts about one of some commits.
+func About(commits []receipt.Object) *Query {
+	q := new(Query)
+	for _, c := range commits {
+		q.terms = append(q.terms, term{
+			filter: "commit", group: "commit",
+			match:  func(d *Doc) bool { return d.Commit == c },
+			lookup: lookup{commit: c},
+		})
+	}
+	return q
+}
+
+// OfKinds means the receipts of some kinds.
+func OfKinds(kinds ...receipt.Kind) *Query {
+	q := new(Query)
+	for _, k := range kinds {
+		q.terms = append(q.terms, term{
+			filter: "kind", group: "kind",
+			match:  func(d *Doc) bool { return d.Kind == k },
+			lookup: lookup{kind: k},
+		})
+	}
+	return q
+}
+
 // term is one thing that is asked. Terms of one filter that are not negated
 // are alternatives; everything else must hold together.
 type term struct {

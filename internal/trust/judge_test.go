@@ -138,7 +138,7 @@ func TestGlob(t *testing.T) {
 		{"a*b*c", "axbxc", true}, {"a*b*c", "acb", false}, {"*b*", "abc", true}, {"*b*", "ac", false}, {"a*bc*c", "abc", false}, {"a**b", "ab", true},
 		{"x*", "ax", false}, {"*x", "xa", false}, {"", "", true}, {"", "a", false}, {"a?", "ab", false}, {"*ab", "aab", true},
 	} {
-		if got := Glob(c.pattern, c.name); got != c.want {
+		if got := receipt.Glob(c.pattern, c.name); got != c.want {
 			t.Errorf("%q for %q: %v", c.pattern, c.name, got)
 		}
 	}

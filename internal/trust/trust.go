@@ -79,10 +79,8 @@ func (f Finding) Trusted() bool {
 // where nobody has signed, those that have stamped the receipt itself.
 func (f Finding) Authorities() []string {
 	var list []string
-	for _, t := range f.Tokens {
-		if t.Err == nil && (f.counts(t.Over) || len(f.Signatures) == 0) {
-			list = append(list, t.Authority)
-		}
+	for _, t := range f.Stamps() {
+		list = append(list, t.Authority)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -134,29 +133,8 @@ func (v *Version) reached(q receipt.Quorum, who []*person) error {
 // component, where empty lists mean all.
 func concerns(t receipt.Threshold, r *receipt.Receipt) bool {
 	kind := len(t.Kinds) == 0 || slices.Contains(t.Kinds, r.Kind)
-	component := len(t.Components) == 0 || slices.ContainsFunc(t.Components, func(pattern string) bool { return Glob(pattern, r.Component) })
+	component := len(t.Components) == 0 || slices.ContainsFunc(t.Components, func(pattern string) bool { return receipt.Glob(pattern, r.Component) })
 	return kind && component
-}
-
-// Glob tells whether a name is what a pattern means, in which * stands for any
-// characters, / among them.
-func Glob(pattern, name string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == name
-	}
-	rest, ok := strings.CutPrefix(name, parts[0])
-	if !ok {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		i := strings.Index(rest, part)
-		if i < 0 {
-			return false
-		}
-		rest = rest[i+len(part):]
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
 // Rail says how many authorities must have stamped a receipt.
@@ -175,7 +153,7 @@ func (c *Chain) Rails(r *receipt.Receipt) []Rail {
 	rails := []Rail{{Count: 1}}
 	for _, rule := range v.Covenant.Rules {
 		kind := slices.Contains(rule.Require.Receipts, r.Kind)
-		component := len(rule.Components) == 0 || slices.ContainsFunc(rule.Components, func(p string) bool { return Glob(p, r.Component) })
+		component := len(rule.Components) == 0 || slices.ContainsFunc(rule.Components, func(p string) bool { return receipt.Glob(p, r.Component) })
 		if kind && component && rule.Require.Timestamps > 0 {
 			rails = append(rails, Rail{int(rule.Require.Timestamps), rule.Require.Authorities})
 		}

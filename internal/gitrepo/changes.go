@@ -1,0 +1,132 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Known says which commits a remote has already.
+type Known struct {
+	Commits []OID  // and all that they lead to
+	Remote  string // what the refs that track it lead to; "" for none
+	Here    bool   // what any ref here leads to
+}
+
+// NewCommits lists the commits that one leads to and that are not known, the newest
+// first. The fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) NewCommits(ctx context.Context, head OID, known Known) ([]OID, error) {
+	args := []string{"rev-list", string(head), "--not"}
+	for _, id := range known.Commits {
+		args = append(args, string(id))
+	}
+	if known.Remote != "" {
+		args = append(args, "--remotes="+globLiteral(known.Remote))
+	}
+	if known.Here {
+		args = append(args, "--all")
+	}
+	out, err := r.git.run(ctx, nil, append(args, "--")...)
+	var list []OID
+	for id := range strings.FieldsSeq(string(out)) {
+		list = append(list, OID(id))
+	}
+	return list, r.historyFault(err)
+}
+
+// FirstParents lists the commits from one back to another, which is not among them, by
+// first parents, the newest first. The fault is GitRefused (VM112).
+func (r *Repo) FirstParents(ctx context.Context, head, since OID) ([]OID, error) {
+	out, err := r.git.run(ctx, nil, "rev-list", "--first-parent", string(head), "^"+string(since), "--")
+	var list []OID
+	for id := range strings.FieldsSeq(string(out)) {
+		list = append(list, OID(id))
+	}
+	return list, r.historyFault(err)
+}
+
+// globLiteral keeps a name from being a pattern.
+func globLiteral(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
+
+// Change is a commit and what it is compared with: one other, or, where that is "",
+// all of its parents, from which a merge must differ in a path to change it.
+type Change struct{ Commit, From OID }
+
+// Changed calls each for the paths that differ, in the order of the changes. One process
+// of git does it for all of them, whatever the user's configuration says of diffs. A
+// path is in git's bytes. The fault is GitRefused (VM112) when an object is not here.
+func (r *Repo) Changed(ctx context.Context, changes []Change, each func(id OID, path string)) error {
+	var in bytes.Buffer
+	for _, c := range changes {
+		in.WriteString(strings.TrimSpace(string(c.Commit)+" "+string(c.From)) + "\n")
+	}
+	p := &rawDiff{each: each}
+	err := r.git.stream(ctx, &in, p, "diff-tree", "--stdin", "-r", "-c", "--root", "-z", "--raw", "--abbrev=4", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-relative")
+	var f *failure
+	if asFailure(err, &f) {
+		return fault.New(fault.GitRefused, "what was changed cannot be told").Because(f)
+	}
+	return err
+}
+
+// rawDiff reads git's raw format with NUL in place of line breaks: a commit's id, then of
+// each path a field that begins with a colon, and the path.
+type rawDiff struct {
+	each func(id OID, path string)
+	rest []byte
+	id   OID
+	path bool // the next field is one
+}
+
+func (p *rawDiff) Write(b []byte) (int, error) {
+	p.rest = append(p.rest, b...)
+	for {
+		end := bytes.IndexByte(p.rest, 0)
+		if end < 0 {
+			p.rest = slices.Clone(p.rest)
+			return len(b), nil
+		}
+		field := string(p.rest[:end])
+		p.rest = p.rest[end+1:]
+		switch {
+		case p.path:
+			p.each(p.id, field)
+			p.path = false
+		case strings.HasPrefix(field, ":"):
+			p.path = true
+		default:
+			p.id = OID(field)
+		}
+	}
+}
+
+// RefsAt lists the branches and tags that lead to a commit, tags peeled, by full name.
+// The fault is GitRefused (VM112).
+func (r *Repo) RefsAt(ctx context.Context, commit OID) ([]string, error) {
+	return r.listRefs(ctx, "--points-at="+string(commit), "refs/heads", "refs/tags")
+}
+
+// TagsSince lists the tags that lead to commits which one does not lead to.
+func (r *Repo) TagsSince(ctx context.Context, since OID) ([]string, error) {
+	return r.listRefs(ctx, "--no-merged="+string(since), "refs/tags")
+}
+
+func (r *Repo) listRefs(ctx context.Context, args ...string) ([]string, error) {
+	out, err := r.git.run(ctx, nil, append([]string{"for-each-ref", "--format=%(refname)"}, args...)...)
+	return strings.Fields(string(out)), refused(err, "git cannot list refs")
+}
+
+// HeadRef is the branch that is checked out, by full name; "" where none is.
+func (r *Repo) HeadRef(ctx context.Context) (string, error) {
+	out, err := r.git.run(ctx, nil, "symbolic-ref", "--quiet", "HEAD")
+	var f *failure
+	if asFailure(err, &f) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(out)), err
+}
