@@ -65,7 +65,7 @@ func (c *attestCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	place, err := c.place(a)
+	place, err := c.place(a, c.Type, commit)
 	if err != nil {
 		return err
 	}
@@ -118,22 +118,20 @@ func (c *running) ready(a *app, kind string, f fetching) error {
 	case c.Container != "" && !imageForm.MatchString(c.Container):
 		return fault.New(fault.BadOperand, "%.200q is not an image of the form NAME@sha256:HEX", c.Container)
 	}
-	if !c.AllowSecret {
-		if err := record.RefuseSecrets("the command", a.behind); err != nil {
-			return err
-		}
-	}
 	if err := a.open(false); err != nil {
 		return err
 	}
 	return a.present(f)
 }
 
-// place is where it will be recorded, and who signs it: found before anything runs.
-func (c *running) place(a *app) (record.Place, error) {
+// place is where it will be recorded, and who signs it: found before anything runs. What
+// could not be recorded afterwards is refused now.
+func (c *running) place(a *app, kind string, commit gitrepo.OID) (record.Place, error) {
 	p := a.place()
 	p.Partial, p.Working = a.config.Partial, func() {}
-	if _, err := a.ledger(); err != nil {
+	tried := c.request(commit, &receipt.Attestation{Type: kind, Tool: attest.Tool(a.behind), Command: a.behind}, nil)
+	tried.Evidence = nil // which the command may write
+	if _, err := record.Preview(a.ctx, p, tried); err != nil {
 		return p, err
 	}
 	var err error
@@ -144,13 +142,17 @@ func (c *running) place(a *app) (record.Place, error) {
 	return p, err
 }
 
+func (c *running) request(commit gitrepo.OID, body *receipt.Attestation, links []string) record.Request {
+	return record.Request{
+		Kind: receipt.KindAttestation, Attestation: body, Commit: string(commit), Component: c.Component, Version: c.Version, Evidence: c.Evidence,
+		Note: c.Note, Labels: c.Label, Links: append(slices.Clone(c.Link), links...), AllowSecret: c.AllowSecret,
+	}
+}
+
 // record puts what came of it into the ledger, and says so.
 func (c *running) record(a *app, place record.Place, commit gitrepo.OID, body *receipt.Attestation, links []string) (*record.Outcome, error) {
 	place.Now = a.env.Now()
-	out, err := record.Record(a.ctx, place, record.Request{
-		Kind: receipt.KindAttestation, Attestation: body, Commit: string(commit), Component: c.Component, Version: c.Version, Evidence: c.Evidence,
-		Note: c.Note, Labels: c.Label, Links: append(slices.Clone(c.Link), links...), AllowSecret: c.AllowSecret,
-	})
+	out, err := record.Record(a.ctx, place, c.request(commit, body, links))
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"unicode/utf16"
-
-	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
 // secretForm is a well-known form of secrets: a text in each that is quick to look
@@ -61,17 +59,6 @@ func findSecret(b []byte) string {
 		}
 	}
 	return ""
-}
-
-// RefuseSecrets looks through texts that are to be recorded later. The fault is Secret
-// (VM205).
-func RefuseSecrets(what string, texts []string) error {
-	for _, text := range texts {
-		if found := findSecret([]byte(text)); found != "" {
-			return fault.New(fault.Secret, "%s has what looks like %s", what, found)
-		}
-	}
-	return nil
 }
 
 // mayHoldSecret tells, of a JSON object, whether it has to be taken apart: it has
