@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"time"
 
@@ -36,7 +37,8 @@ func (c Command) Run(ctx context.Context) (int64, error) {
 	}
 	defer cancel()
 	cmd := exec.CommandContext(timed, c.Words[0], c.Words[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, c.Stdout, c.Stderr
+	out, messages := &passing{to: c.Stdout}, &passing{to: c.Stderr}
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, out.writer(), messages.writer()
 	apart(cmd)
 	cmd.Cancel, cmd.WaitDelay = func() error { return endGroup(cmd.Process, false) }, patience
 	if err := cmd.Start(); err != nil {
@@ -50,12 +52,39 @@ func (c Command) Run(ctx context.Context) (int64, error) {
 		return 0, fault.New(fault.Interrupted, "interrupted")
 	case timed.Err() != nil:
 		return 0, fault.New(fault.TimedOut, "%s did not end within %s", c.Words[0], c.Timeout)
+	case out.failed != nil || messages.failed != nil: // whatever became of the command then
+		return 0, fault.New(fault.OutputFailed, "the output of %s cannot be passed on", c.Words[0]).Because(errors.Join(out.failed, messages.failed))
 	case errors.As(err, &ended):
 		return int64(ended.ExitCode()), nil
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return 0, fault.New(fault.OutputFailed, "the output of %s cannot be passed on", c.Words[0]).Because(errors.New(err.Error()))
+		return 0, fault.New(fault.ReadFailed, "the output of %s cannot be read", c.Words[0]).Because(errors.New(err.Error()))
 	}
 	return 0, nil
+}
+
+// passing passes on what a command prints, and remembers that it could not.
+type passing struct {
+	to     io.Writer
+	failed error
+}
+
+// writer is where the command writes: a terminal itself, which programs look for.
+func (p *passing) writer() io.Writer {
+	if file, is := p.to.(*os.File); is {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return file
+		}
+	}
+	return p
+}
+
+// Write passes on.
+func (p *passing) Write(b []byte) (int, error) {
+	n, err := p.to.Write(b)
+	if err != nil {
+		p.failed = err
+	}
+	return n, err
 }
 
 // ask runs a small program, and returns the beginning of what it says, "" where it

@@ -74,6 +74,7 @@ func (c *attestCmd) Run(a *app) error {
 			return err
 		}
 	}
+	defer survivePipes()()
 	body, err := c.observe(a, commit)
 	if err != nil {
 		return err

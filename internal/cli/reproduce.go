@@ -37,6 +37,7 @@ func (c *reproduceCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	defer survivePipes()()
 	body, err := c.build(a, id, commit)
 	if err != nil {
 		return err
