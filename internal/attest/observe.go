@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -80,10 +79,9 @@ func ObserveApart(ctx context.Context, o Observation, checkOut func(ctx context.
 	return Observe(ctx, o)
 }
 
-// Meant are the patterns of files that the command writes, from the top of the tree.
-func (o Observation) Meant() []string {
-	return o.fromRoot(append(slices.Clone(o.Reports), o.Outputs...))
-}
+// Written are the patterns of the reports that the command must write anew, from the
+// top of the tree.
+func (o Observation) Written() []string { return o.fromRoot(o.Reports) }
 
 // fromRoot are patterns as they are from the top of the tree.
 func (o Observation) fromRoot(patterns []string) []string {

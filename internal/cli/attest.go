@@ -195,42 +195,57 @@ func (c *attestCmd) inPlace(a *app, o attest.Observation, commit gitrepo.OID) (*
 	if err != nil {
 		return nil, fault.New(fault.ReadFailed, "the folder cannot be read").Because(errors.New(err.Error()))
 	}
-	own := append(o.Meant(), attest.BadgePath)
-	if err := a.isOf(commit, own, true); err != nil {
+	if err := a.isOf(commit, o.Written()); err != nil {
 		return nil, err
 	}
 	body, err := attest.Observe(a.ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	return body, a.isOf(commit, own, false)
+	return body, a.isStill(commit)
 }
 
-// isOf refuses a work tree that is not that of a commit, but for files that the
-// command writes. Files that nobody tracks count before it runs.
-func (a *app) isOf(commit gitrepo.OID, own []string, before bool) error {
-	head, _, err := a.repo.ResolveCommit(a.ctx, "HEAD")
+// inCheckout is the way out where the work tree will not do.
+const inCheckout = "run it in a clean checkout of the commit:\n--worktree"
+
+// isOf refuses a work tree that is not that of a commit. Reports that the command
+// writes anew may lie there of before, if nobody tracks them, and so may a badge.
+func (a *app) isOf(commit gitrepo.OID, reports []string) error {
+	tracked, untracked, err := a.differs(commit)
 	if err != nil {
 		return err
 	}
-	elsewhere := "run it in a clean checkout of the commit:\n--worktree"
-	if head != commit {
-		return fault.New(fault.NotThatCommit, "the work tree is that of %s, and not of %s", head.Short(), commit.Short()).With("how", elsewhere)
-	}
-	changes, err := a.repo.Changes(a.ctx, before)
-	if err != nil {
-		return err
-	}
-	for _, path := range changes {
-		if slices.ContainsFunc(own, func(p string) bool { return matches(p, path) }) {
-			continue
-		}
-		if before {
-			return fault.New(fault.NotThatCommit, "%s is not as in the commit", path).With("how", "commit it, put it away (git stash -u), have git ignore it, or "+elsewhere)
-		}
-		return fault.New(fault.NotThatCommit, "the command changed %s, so that it did not run what the commit has; nothing was recorded", path).With("how", elsewhere)
+	untracked = slices.DeleteFunc(untracked, func(path string) bool {
+		return slices.ContainsFunc(reports, func(p string) bool { return matches(p, path) })
+	})
+	for _, path := range append(tracked, untracked...) {
+		return fault.New(fault.NotThatCommit, "%s is not as in the commit", path).With("how", "commit it, put it away (git stash -u), have git ignore it, or "+inCheckout)
 	}
 	return nil
+}
+
+// isStill refuses a work tree that the command made another one than that of a commit.
+// What it leaves that nobody tracks was not there when it began.
+func (a *app) isStill(commit gitrepo.OID) error {
+	tracked, _, err := a.differs(commit)
+	if err == nil && len(tracked) > 0 {
+		err = fault.New(fault.NotThatCommit, "the command changed %s, so that it did not run what the commit has; nothing was recorded", tracked[0]).With("how", inCheckout)
+	}
+	return err
+}
+
+// differs lists what is not as in a commit, which HEAD must be, but for the badge.
+func (a *app) differs(commit gitrepo.OID) (tracked, untracked []string, err error) {
+	head, _, err := a.repo.ResolveCommit(a.ctx, "HEAD")
+	if err != nil {
+		return nil, nil, err
+	}
+	if head != commit {
+		return nil, nil, fault.New(fault.NotThatCommit, "the work tree is that of %s, and not of %s", head.Short(), commit.Short()).With("how", inCheckout)
+	}
+	tracked, untracked, err = a.repo.Changes(a.ctx)
+	badge := func(path string) bool { return path == attest.BadgePath }
+	return slices.DeleteFunc(tracked, badge), slices.DeleteFunc(untracked, badge), err
 }
 
 func matches(pattern, path string) bool {

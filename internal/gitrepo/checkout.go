@@ -134,21 +134,22 @@ func (r *Repo) Top(ctx context.Context) (string, error) {
 }
 
 // Changes lists the paths, from the top of the work tree, of what is not as in HEAD:
-// tracked files that differ, and, if they are asked for, files that are neither tracked
-// nor ignored.
-func (r *Repo) Changes(ctx context.Context, untracked bool) ([]string, error) {
-	which := map[bool]string{true: "all", false: "no"}[untracked]
-	out, err := r.git.run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files="+which, "--no-renames", "--ignore-submodules=none")
+// tracked files that differ, and files that are neither tracked nor ignored.
+func (r *Repo) Changes(ctx context.Context) (tracked, untracked []string, err error) {
+	out, err := r.git.run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
 	if err != nil {
-		return nil, refused(err, "git cannot look at the work tree")
+		return nil, nil, refused(err, "git cannot look at the work tree")
 	}
-	var list []string
 	for entry := range strings.SplitSeq(string(out), "\x00") {
-		if len(entry) > 3 {
-			list = append(list, entry[3:])
+		switch {
+		case len(entry) <= 3:
+		case strings.HasPrefix(entry, "??"):
+			untracked = append(untracked, entry[3:])
+		default:
+			tracked = append(tracked, entry[3:])
 		}
 	}
-	return list, nil
+	return tracked, untracked, nil
 }
 
 // CommitTime is the committer's time of a commit, in seconds since 1970.
