@@ -9,6 +9,12 @@ FUZZTIME ?= 30s
 build: ## build both commands into bin/
 	@$(GO) build $(BUILD) -o bin/ ./cmd/...
 
+dist: ## build both commands for linux on amd64 into dist/, the same bytes from the same Go
+	@mkdir -p dist
+	@for command in git-vaultmesh git-remembrancer; do \
+		GOOS=linux GOARCH=amd64 GOAMD64=v1 GOTOOLCHAIN=local GOWORK=off $(GO) build $(BUILD) -buildvcs=false -o "dist/$$command-linux-amd64" "./cmd/$$command" || exit 1; \
+	done
+
 help: ## print the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/' | expand -t 12
 
@@ -47,6 +53,6 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	done
 
 clean: ## remove what was built
-	@rm -rf bin coverage
+	@rm -rf bin coverage dist
 
-.PHONY: help build install test demo check bench endurance fuzz clean
+.PHONY: help build dist install test demo check bench endurance fuzz clean

@@ -81,6 +81,8 @@ type vaultmeshGrammar struct {
 	Key    keyCmd    `cmd:"" help:"make, list, export or revoke keys"`
 
 	Covenant  covenantCmd  `cmd:"" help:"show or change who may sign, and how many must"`
+	Attest    attestCmd    `cmd:"" help:"run something, and record what came of it"`
+	Reproduce reproduceCmd `cmd:"" help:"build a commit twice, compare, and record what came of it"`
 	Prove     proveCmd     `cmd:"" aliases:"export-proof" help:"write a proof about a receipt that one can mail"`
 	Seal      sealCmd      `cmd:"" help:"sign one root over everything in the ledger so far"`
 	Timestamp timestampCmd `cmd:"" help:"get time-stamps for receipts"`
@@ -119,7 +121,7 @@ type app struct {
 	refs      map[string]gitrepo.OID // as they were when the command began; nil when that is not known
 	gitConfig gitrepo.Config
 	config    config.Config
-	behind    []string // words of a query behind --, where nothing is a flag
+	behind    []string // words of a query, or a command to run, behind --, where nothing is a flag
 	warned    bool     // that entries are left out
 }
 
@@ -224,7 +226,7 @@ func (a *app) parse(args []string) (*kong.Context, error) {
 	if err != nil {
 		return nil, fault.New(fault.Internal, "the grammar is wrong").Because(err)
 	}
-	if i := slices.Index(args, "--"); i > 0 && commandIn(a.env) == "query" {
+	if i := slices.Index(args, "--"); i > 0 && slices.Contains([]string{"query", "attest", "reproduce"}, commandIn(a.env)) {
 		args, a.behind = args[:i], args[i+1:]
 	}
 	parsed, err := k.Parse(args)

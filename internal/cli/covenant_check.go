@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"github.com/fatih/color"
@@ -172,7 +173,7 @@ func (c *covenantCheckCmd) four(a *app, g *guarded) ([]*guard.Covenant, error) {
 		return nil, err
 	}
 	a.accept(g.Ledger, g.terms, report.Chain)
-	court := &guard.Court{Guard: &g.Guard, Report: report, Cache: g.terms.Cache}
+	court := &guard.Court{Guard: &g.Guard, Report: report, Cache: g.terms.Cache, Badge: func(context.Context) ([]guard.Finding, error) { return a.doubtBadge(g.Ledger) }}
 	return court.Four(a.ctx)
 }
 

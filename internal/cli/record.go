@@ -78,6 +78,11 @@ func (c *recordCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	return c.conclude(a, out)
+}
+
+// conclude says what was recorded, and does what is to follow it.
+func (c *recordCmd) conclude(a *app, out *record.Outcome) error {
 	if err := c.print(a, out); err != nil || c.DryRun {
 		return err
 	}
@@ -90,7 +95,7 @@ func (c *recordCmd) Run(a *app) error {
 	if err := a.annotate(); err != nil && !fault.Has(err, fault.Interrupted) {
 		return err // interrupted, the receipt is recorded all the same
 	}
-	err = c.carry(a, out.Exists)
+	err := c.carry(a, out.Exists)
 	if flushErr := a.out.flush(); err == nil && flushErr != nil {
 		return fault.New(fault.OutputFailed, "recorded as %s, but the output cannot be written", out.ID).Because(flushErr)
 	}

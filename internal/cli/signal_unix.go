@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"os"
 	"os/signal"
 	"syscall"
 )
@@ -10,3 +11,11 @@ import (
 // ignoreFileLimits has a write over the limit to the size of files fail, here
 // and in git, which else dies of the signal and leaves its locks behind.
 func ignoreFileLimits() { signal.Ignore(syscall.SIGXFSZ) }
+
+// survivePipes has a write to a pipe that nobody reads fail, and not end the process,
+// so that what was begun is put away. Programs that are started are not told.
+func survivePipes() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
+}

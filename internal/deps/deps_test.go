@@ -22,7 +22,7 @@ var rows = [][]string{
 	{"internal/bundle", "internal/merkle", "internal/sign", "internal/tsa", "hooks", "receipt"},
 	{"internal/policy", "internal/query", "internal/rules", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
-	{"internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/repair", "internal/setup"},
+	{"internal/attest", "internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/repair", "internal/setup"},
 	{"internal/doctor", "internal/guard"},
 	{"internal/cli"},
 	{"cmd/git-remembrancer", "cmd/git-vaultmesh", "internal/bench"},
@@ -89,7 +89,7 @@ var doors = []struct {
 	{"reads the process environment", regexp.MustCompile(`\bos\.(Getenv|LookupEnv|Environ)\(`), "internal/cli/cli.go ledger/ledger.go internal/bench/"},
 	{"prints", regexp.MustCompile(`\bfmt\.(Print|Println|Printf)\(|os\.Stdout|os\.Stderr`), "internal/cli/output.go internal/cli/cli.go internal/bench/"},
 	{"reads the clock", regexp.MustCompile(`\btime\.(Now|Since|Until)\b`), "internal/cli/cli.go internal/bench/"},
-	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/sign/program.go internal/cli/pager.go internal/cli/editor.go internal/bench/"},
+	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/attest/run.go internal/sign/program.go internal/cli/pager.go internal/cli/editor.go internal/bench/"},
 	{"moves a ref", regexp.MustCompile(`"(update-ref|fast-import)"`), "internal/gitrepo/refs.go internal/bench/"},
 	{"runs before main", regexp.MustCompile(`(?m)^func init\(\)`), "nowhere"},
 }

@@ -109,6 +109,12 @@ const (
 	TestOfRule       Code = "VM618" // a rule that does not say what its own test says
 	NoRule           Code = "VM619" // no rule of that name
 	CovenantBroken   Code = "VM620" // one of the four covenants is broken
+	CommandFailed    Code = "VM625" // a command that was run did not end well
+	NotThatCommit    Code = "VM626" // files that are not those of a commit
+	BadReport        Code = "VM627" // a report of tests that cannot be believed
+	TimedOut         Code = "VM628" // a command that did not end in time
+	NotReproduced    Code = "VM629" // two builds, or a build and a release, that are not the same
+	BadBadge         Code = "VM630" // a badge that is not the one of the newest attestation
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -264,6 +270,12 @@ var catalog = map[Code]Entry{
 	Lost:             {ExitIncomplete, "lost for certain", "ask whoever may have a copy of this ledger, such as a backup or an old clone, and name it; what is not lost is here:\ngit vaultmesh doctor --repair --from PATH"},
 	Unanswered:       {ExitPeer, "not all could be asked", "run it again when they can be reached, or are repaired themselves; the folder of a repository is read as it lies there:\ngit vaultmesh doctor --repair --from PATH"},
 	Elsewhere:        {ExitUsage, "the ledger is on a branch", "take it where it is:\ngit vaultmesh init --branch"},
+	CommandFailed:    {ExitInvalid, "command failed", "its own words above say why; {how}"},
+	NotThatCommit:    {ExitRepository, "not the files of the commit", "{how}"},
+	BadReport:        {ExitInvalid, "report cannot be believed", "nothing was recorded; {how}"},
+	TimedOut:         {ExitInvalid, "command did not end", "it was ended with all that it had started, and nothing was recorded; give it more time:\n--timeout 2h"},
+	NotReproduced:    {ExitInvalid, "not reproduced", "{how}"},
+	BadBadge:         {ExitInvalid, "badge is not derived from the newest attestation", "{how}"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -481,4 +482,18 @@ func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref s
 		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
 	}
 	return err
+}
+
+// copyTags gives another repository, which sees the objects of r, its tags.
+func (r *Repo) copyTags(ctx context.Context, to git) error {
+	refs, _, err := r.list(ctx, "refs/tags/")
+	if err != nil {
+		return err
+	}
+	var commands strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		fmt.Fprintf(&commands, "create %s %s\n", name, refs[name])
+	}
+	_, err = to.run(ctx, strings.NewReader(commands.String()), "update-ref", "--stdin")
+	return refused(err, "the tags cannot be given to a checkout")
 }

@@ -12,6 +12,7 @@ import (
 
 // body makes the object named after the kind, from --field name=value.
 func (d *draft) body(ctx context.Context, p Place, q Request) error {
+	d.receipt.Attestation = q.Attestation
 	texts, times := d.bodyFields()
 	for _, field := range q.Fields {
 		name, value, ok := strings.Cut(field, "=")

@@ -34,7 +34,8 @@ type Request struct {
 	Links       []string // rel=ID
 	Fields      []string // name=value of the kind's body
 	ChainRef    string
-	Once        bool // not again what is recorded already
+	Attestation *receipt.Attestation // the body of an attestation
+	Once        bool                 // not again what is recorded already
 	AllowSecret bool
 }
 

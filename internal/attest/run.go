@@ -1,0 +1,117 @@
+package attest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// Command is a command of the user's, and how it is run.
+type Command struct {
+	Words   []string
+	Dir     string
+	Env     []string
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Timeout time.Duration // zero for none
+}
+
+// patience is how long processes may take to end when they are told to.
+const patience = 2 * time.Second
+
+// Run runs a command to its end, and returns its exit status; -1 for one that a signal
+// ended. Its standard input is empty. What it started and did not wait for is ended
+// with it, as far as it is still in the same group of processes. The faults are Usage
+// (VM101) for a command that cannot be started, TimedOut (VM628) and Interrupted
+// (VM902).
+func (c Command) Run(ctx context.Context) (int64, error) {
+	timed, cancel := ctx, context.CancelFunc(func() {})
+	if c.Timeout > 0 {
+		timed, cancel = context.WithTimeout(ctx, c.Timeout)
+	}
+	defer cancel()
+	cmd := exec.CommandContext(timed, c.Words[0], c.Words[1:]...)
+	out, messages := &passing{to: c.Stdout}, &passing{to: c.Stderr}
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, out.writer(), messages.writer()
+	apart(cmd)
+	cmd.Cancel, cmd.WaitDelay = func() error { return endGroup(cmd.Process, false) }, patience
+	if err := cmd.Start(); err != nil {
+		return 0, fault.New(fault.Usage, "%s cannot be started", c.Words[0]).Because(errors.New(err.Error()))
+	}
+	err := cmd.Wait()
+	_ = endGroup(cmd.Process, true) // whoever is left of it
+	var ended *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return 0, fault.New(fault.Interrupted, "interrupted")
+	case timed.Err() != nil:
+		return 0, fault.New(fault.TimedOut, "%s did not end within %s", c.Words[0], c.Timeout)
+	case out.failed != nil || messages.failed != nil: // whatever became of the command then
+		return 0, fault.New(fault.OutputFailed, "the output of %s cannot be passed on", c.Words[0]).Because(errors.Join(out.failed, messages.failed))
+	case errors.As(err, &ended):
+		return int64(ended.ExitCode()), nil
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		return 0, fault.New(fault.ReadFailed, "the output of %s cannot be read", c.Words[0]).Because(errors.New(err.Error()))
+	}
+	return 0, nil
+}
+
+// passing passes on what a command prints, and remembers that it could not.
+type passing struct {
+	to     io.Writer
+	failed error
+}
+
+// writer is where the command writes: a terminal itself, which programs look for.
+func (p *passing) writer() io.Writer {
+	if file, is := p.to.(*os.File); is {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return file
+		}
+	}
+	return p
+}
+
+// Write passes on.
+func (p *passing) Write(b []byte) (int, error) {
+	n, err := p.to.Write(b)
+	if err != nil {
+		p.failed = err
+	}
+	return n, err
+}
+
+// ask runs a small program, and returns the beginning of what it says, "" where it
+// cannot be asked.
+func ask(ctx context.Context, env []string, words ...string) string {
+	var said capped
+	said.most = 64 << 10
+	c := Command{Words: words, Env: env, Stdout: &said, Stderr: io.Discard, Timeout: 10 * time.Second}
+	if code, err := c.Run(ctx); err != nil || code != 0 {
+		return ""
+	}
+	return said.String()
+}
+
+// capped keeps the beginning of what is written to it.
+type capped struct {
+	kept bytes.Buffer
+	most int
+	more bool // than was kept
+}
+
+// Write keeps what there is room for, and takes the rest away.
+func (c *capped) Write(p []byte) (int, error) {
+	room := min(c.most-c.kept.Len(), len(p))
+	c.more = c.more || room < len(p)
+	c.kept.Write(p[:room])
+	return len(p), nil
+}
+
+func (c *capped) String() string { return c.kept.String() }
