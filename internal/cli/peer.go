@@ -65,12 +65,22 @@ func (a *app) listed(remote string) listedPeer {
 	return p
 }
 
-// withoutSecret is an address without the password in it.
+// withoutSecret is an address without the password in it. Of one that is malformed all
+// is left out that stands where a name and a password would.
 func withoutSecret(address string) string {
-	if u, err := url.Parse(address); err == nil && u.User != nil {
+	u, err := url.Parse(address)
+	switch {
+	case err == nil && u.User != nil:
 		return u.Redacted()
+	case err == nil:
+		return address
 	}
-	return address
+	scheme, rest, found := strings.Cut(address, "://")
+	at := strings.LastIndexByte(rest, '@')
+	if !found || at < 0 {
+		return address
+	}
+	return scheme + "://xxxxx" + rest[at:]
 }
 
 type peerListCmd struct{}

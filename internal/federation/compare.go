@@ -40,7 +40,14 @@ func (p Place) Compare(ctx context.Context, peer string) (*Comparison, error) {
 	if err != nil {
 		return nil, err
 	}
-	incoming := "refs/vaultmesh-incoming/" + peer + "/compared"
+	heads, err := p.Repo.LsRemote(ctx, p.Messages, peer, p.Ref)
+	if err == nil && heads[p.Ref] == "" {
+		err = fault.New(fault.NoLedger, "the remote %s has no ledger at %s", peer, p.Ref)
+	}
+	if err != nil {
+		return nil, err
+	}
+	incoming := IncomingPrefix + peer + "/compared"
 	if err := p.Repo.Fetch(ctx, p.Messages, peer, p.Ref, incoming); err != nil {
 		return nil, err
 	}

@@ -52,7 +52,8 @@ type Arrival struct {
 	New   int         // receipts that are new here, or have new files beside them
 	Err   error       // why it is held back, or cannot be asked
 
-	report *verify.Report // on what is new, nil where nothing is
+	report  *verify.Report // on what is new, nil where nothing is
+	carried bool           // by hand: it is no peer's, whatever a peer is called
 }
 
 // Where what peers showed is remembered, and where it waits.
@@ -225,7 +226,7 @@ func (p Place) Consider(ctx context.Context, id gitrepo.OID) (Arrival, error) {
 	if err != nil {
 		return Arrival{}, err
 	}
-	a := Arrival{Peer: byHand, Head: id, State: Same}
+	a := Arrival{Peer: byHand, Head: id, State: Same, carried: true}
 	if id == ours.Head {
 		return a, nil
 	}
@@ -392,7 +393,7 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 		if a.report != nil && (a.State == Ahead || a.State == Diverged) {
 			a.report.Remember(p.Terms)
 		}
-		if (a.State == Ahead || a.State == Diverged || a.State == Behind) && a.Peer != byHand {
+		if (a.State == Ahead || a.State == Diverged || a.State == Behind) && !a.carried {
 			if err := p.saw(ctx, a.Peer, a.Head); err != nil {
 				return "", nil, err
 			}
