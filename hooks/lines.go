@@ -148,10 +148,10 @@ func spelled(id gitrepo.OID, algorithm string) string {
 	return string(id)
 }
 
-// validRef tells whether git could have a ref of that name (git-check-ref-format).
-// Bytes that are no UTF-8 are among what it takes.
+// validRef tells whether git could push to a ref of that name: one below refs/
+// (git-check-ref-format). Bytes that are no UTF-8 are among what it takes.
 func validRef(ref string) bool {
-	if ref == "" || ref == "@" || strings.HasSuffix(ref, ".") || strings.Contains(ref, "..") || strings.Contains(ref, "@{") {
+	if !strings.HasPrefix(ref, "refs/") || strings.HasSuffix(ref, ".") || strings.Contains(ref, "..") || strings.Contains(ref, "@{") {
 		return false
 	}
 	for i := range len(ref) {
