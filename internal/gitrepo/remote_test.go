@@ -104,10 +104,16 @@ func TestSilentRemote(t *testing.T) {
 	}
 	defer l.Close()
 	go func() {
+		var held []net.Conn // or they would be closed when nothing refers to them
 		for {
-			if _, err := l.Accept(); err != nil {
-				return
+			c, err := l.Accept()
+			if err != nil {
+				break
 			}
+			held = append(held, c)
+		}
+		for _, c := range held {
+			c.Close()
 		}
 	}()
 	r := newScratch(t).open()
