@@ -42,7 +42,7 @@ func (a *app) keepEvidence(place federation.Place, c *verify.Contradiction) erro
 		return err
 	}
 	file := filepath.Join(a.repo.CommonDir, "vaultmesh", "contradictions", contradictionName(c))
-	_ = os.MkdirAll(filepath.Dir(file), 0o777) // what comes of it is seen below
+	_ = os.MkdirAll(filepath.Dir(file), 0o777)                                     // what comes of it is seen below
 	if err := a.write(file, b); err != nil && !fault.Has(err, fault.WriteFailed) { // it may be there
 		return err
 	}
