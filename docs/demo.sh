@@ -118,6 +118,27 @@ run git vaultmesh sync
 for clone in work second; do (cd "$scratch/$clone" && run git vaultmesh status); done
 [ "$(git rev-parse refs/vaultmesh/ledger)" = "$(git -C "$scratch/work" rev-parse refs/vaultmesh/ledger)" ]
 
+say "A rule of the covenant binds pushes: one that breaks it is refused, and passes when what it lacks is there"
+git vaultmesh covenant show > "$scratch/rules.toml"
+cat >> "$scratch/rules.toml" <<EOF
+
+[[rules]]
+name = "release-tags"
+sentence = "A tag of a version has a signed release receipt."
+refs = ["refs/tags/v*"]
+
+[rules.require]
+receipts = ["release"]
+signers = [{ count = 1 }]
+EOF
+run git vaultmesh covenant propose "$scratch/rules.toml"
+run git vaultmesh hook install
+git tag v0.0.1-demo
+refused git push -q origin v0.0.1-demo
+run git vaultmesh record release --component git-vaultmesh --version v0.0.1-demo --artifact "$bin/git-vaultmesh"
+run git push -q origin v0.0.1-demo refs/vaultmesh/ledger
+run git vaultmesh covenant check
+
 say "A ledger from which a receipt was taken away is refused"
 tree=$(git ls-tree refs/vaultmesh/ledger | grep VERSION | git mktree)
 commit=$(echo "nothing happened" | git commit-tree "$tree" -p refs/vaultmesh/ledger)

@@ -79,21 +79,21 @@ func ofRule(r receipt.Rule, kind receipt.Kind, list []Receipt) []Receipt {
 
 // brought judges receipts, and the signers and time-stamps that each must have. Of
 // each kind one receipt has all of them.
-func brought(r receipt.Rule, f Facts) []Lack {
+func brought(r receipt.Rule, u Update, f Facts) []Lack {
 	kinds := r.Require.Receipts
 	if len(kinds) == 0 && wantsProofs(r.Require) {
 		kinds = []receipt.Kind{""}
 	}
 	var lacks []Lack
 	for _, kind := range kinds {
-		lacks = append(lacks, best(r, kind, f)...)
+		lacks = append(lacks, best(r, kind, u, f)...)
 	}
 	return lacks
 }
 
 // best is what the receipt of a kind lacks that lacks least.
-func best(r receipt.Rule, kind receipt.Kind, f Facts) []Lack {
-	found := ofRule(r, kind, f.Receipts)
+func best(r receipt.Rule, kind receipt.Kind, u Update, f Facts) []Lack {
+	found := slices.DeleteFunc(ofRule(r, kind, f.Receipts), func(one Receipt) bool { return ofAnotherTag(u.Ref, one.Receipt) })
 	if len(found) == 0 {
 		return []Lack{{Need: NeedReceipts, Kind: kind, Text: fmt.Sprintf("no trusted %s%s is about it", strings.TrimSpace(string(kind)+" receipt"), ofComponents(r))}}
 	}
@@ -108,6 +108,19 @@ func best(r receipt.Rule, kind receipt.Kind, f Facts) []Lack {
 		}
 	}
 	return least
+}
+
+// ofAnotherTag tells whether a receipt is the release of another version than a tag is: a
+// commit that was released once is not released again by a tag of another name.
+func ofAnotherTag(ref string, r *receipt.Receipt) bool {
+	tag, ok := strings.CutPrefix(ref, "refs/tags/")
+	if !ok || r.Kind != receipt.KindRelease {
+		return false
+	}
+	if r.Ref != "" {
+		return r.Ref != ref
+	}
+	return r.Version != "" && r.Version != tag
 }
 
 func ofComponents(r receipt.Rule) string {

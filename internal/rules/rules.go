@@ -142,7 +142,7 @@ func Judge(r receipt.Rule, u Update, f Facts) []Lack {
 	if u.Move == Delete {
 		return lacks
 	}
-	lacks = append(lacks, brought(r, f)...)
+	lacks = append(lacks, brought(r, u, f)...)
 	if q.Reproducible {
 		lacks = append(lacks, repeated(r, f)...)
 	}

@@ -342,3 +342,28 @@ func TestTestsOfRules(t *testing.T) {
 		t.Error("a test has a time-stamp")
 	}
 }
+
+// A commit that was released once is not released by a tag of another name.
+func TestATagHasItsOwnRelease(t *testing.T) {
+	t.Parallel()
+	rule := receipt.Rule{Name: "tags", Require: receipt.Requirement{Receipts: []receipt.Kind{receipt.KindRelease}}}
+	for name, c := range map[string]struct {
+		ref  string
+		of   receipt.Receipt
+		kept bool
+	}{
+		"its own":                  {"refs/tags/v2", receipt.Receipt{Ref: "refs/tags/v2", Version: "v2"}, true},
+		"by its version":           {"refs/tags/v2", receipt.Receipt{Version: "v2"}, true},
+		"of nothing":               {"refs/tags/v2", receipt.Receipt{}, true},
+		"another":                  {"refs/tags/v2", receipt.Receipt{Ref: "refs/tags/v1", Version: "v2"}, false},
+		"of another version":       {"refs/tags/v2", receipt.Receipt{Version: "v1"}, false},
+		"a name with the version":  {"refs/tags/api/v2", receipt.Receipt{Ref: "refs/tags/api/v2", Version: "v2"}, true},
+		"of a version on a branch": {"refs/heads/main", receipt.Receipt{Ref: "refs/tags/v1", Version: "v1"}, true},
+	} {
+		c.of.Kind = receipt.KindRelease
+		lacks := Judge(rule, Update{Ref: c.ref}, Facts{Receipts: []Receipt{{Receipt: &c.of}}})
+		if (len(lacks) == 0) != c.kept {
+			t.Errorf("%s: %+v", name, lacks)
+		}
+	}
+}
