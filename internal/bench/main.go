@@ -65,38 +65,8 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 		}
 		return peers
 	}
-	if err := errors.Join(b.firstIndex(), b.afterAppend(runs)); err != nil {
+	if err := b.whole(receipts, runs, only); err != nil {
 		return err
-	}
-	if only.MatchString("verify again") {
-		if err := b.verifyAgain(runs); err != nil {
-			return err
-		}
-	}
-	if only.MatchString("verify signatures") {
-		if err := b.verifySignatures(receipts, runs); err != nil {
-			return err
-		}
-	}
-	if only.MatchString("verify tokens") {
-		if err := b.verifyTokens(min(receipts, mostTokens)); err != nil {
-			return err
-		}
-	}
-	if only.MatchString("batch") {
-		if err := b.batch(receipts); err != nil {
-			return err
-		}
-	}
-	if only.MatchString("merge") {
-		if err := b.merge(receipts / 2); err != nil {
-			return err
-		}
-	}
-	if only.MatchString("sync") {
-		if err := b.meet(runs); err != nil {
-			return err
-		}
 	}
 	for _, r := range []row{
 		{"version", b.ours("--version"), git("version")},
@@ -119,6 +89,32 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 			continue
 		}
 		if err := b.compare(r, runs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whole times what is more than one command beside another.
+func (b *setting) whole(receipts, runs int, only *regexp.Regexp) error {
+	if err := errors.Join(b.firstIndex(), b.afterAppend(runs)); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		name string
+		run  func() error
+	}{
+		{"verify again", func() error { return b.verifyAgain(runs) }},
+		{"verify signatures", func() error { return b.verifySignatures(receipts, runs) }},
+		{"verify tokens", func() error { return b.verifyTokens(min(receipts, mostTokens)) }},
+		{"batch", func() error { return b.batch(receipts) }},
+		{"merge", func() error { return b.merge(receipts / 2) }},
+		{"sync", func() error { return b.meet(runs) }},
+	} {
+		if !only.MatchString(part.name) {
+			continue
+		}
+		if err := part.run(); err != nil {
 			return err
 		}
 	}
