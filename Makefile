@@ -28,19 +28,19 @@ install: build ## put both commands and the manual under PREFIX (~/.local)
 		echo "  export PATH=\"$$prefix/bin:\$$PATH\"";; esac
 
 test: ## run all tests; needs Go, git and make
-	@$(GO) test ./...
+	@$(GO) test $(TESTFLAGS) ./... $(TESTARGS)
 
 demo: build ## show the main job on a scratch clone of this repository
 	@sh docs/demo.sh "$(CURDIR)/bin"
 
-check: ## formatting, vet, staticcheck, tests with coverage, race; needs every tool
+check: ## formatting, vet, staticcheck, race, tests with coverage; needs every tool
 	@sh .ci/check
 
 bench: ## time our commands beside git's, medians and ratios
 	@$(GO) run ./internal/bench
 
 endurance: ## run scripts in their long forms, and many simulations, which take minutes
-	@$(GO) test -count=1 ./internal/cli -args -long -tools=required
+	@TEST_TOOLS=required $(GO) test -count=1 ./internal/cli -args -long
 	@$(GO) test -count=1 -timeout 30m ./ledger -run 'Simulation|Union' -args -simulation 3000 -rapid.checks 10000
 	@$(GO) test -count=1 -timeout 60m ./internal/federation -args -simulation 50 -simulation.every 1 -rapid.checks 1000
 

@@ -129,8 +129,9 @@ func openUp(path string) error {
 	return nil
 }
 
-// tools says what becomes of a script whose tool is missing.
-var tools = flag.String("tools", "", "with required, a script whose tool is missing fails instead of skipping")
+// toolsRequired says that a script whose tool is missing fails instead of
+// skipping. The environment says it, since a flag would be this package's alone.
+var toolsRequired = os.Getenv("TEST_TOOLS") == "required"
 
 // long asks for the forms of scripts that take minutes.
 var long = flag.Bool("long", false, "run scripts in their long forms too")
@@ -147,7 +148,7 @@ func condition(cond string) (bool, error) {
 	}
 	if tool, ok := strings.CutPrefix(cond, "tool:"); ok {
 		_, err := exec.LookPath(tool)
-		if err != nil && *tools == "required" {
+		if err != nil && toolsRequired {
 			return false, err
 		}
 		return err == nil, nil
@@ -157,7 +158,7 @@ func condition(cond string) (bool, error) {
 		if err == nil {
 			_, err = os.Stat(filepath.Join(strings.TrimSpace(string(where)), "git-"+part))
 		}
-		if err != nil && *tools == "required" {
+		if err != nil && toolsRequired {
 			return false, err
 		}
 		return err == nil, nil
