@@ -3,6 +3,7 @@ module github.com/VaultSovereign/git-vaultmesh
 go 1.26.0
 
 require (
+	filippo.io/edwards25519 v1.2.0
 	github.com/ProtonMail/go-crypto v1.5.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/cpuguy83/go-md2man/v2 v2.0.7

@@ -49,9 +49,10 @@ func Message(verb string, r *receipt.Receipt, id receipt.ID) string {
 
 // Result says what [Update] did.
 type Result struct {
-	Head  gitrepo.OID // the ledger's head afterwards
-	Added int         // receipts that were not there before
-	Files int         // files that were not there before, those receipts among them
+	Head   gitrepo.OID // the ledger's head afterwards
+	Parent gitrepo.OID // the head on which it was put, "" if nothing was added
+	Added  int         // receipts that were not there before
+	Files  int         // files that were not there before, those receipts among them
 }
 
 // The retries of [Update]. A lost race costs a few milliseconds and the
@@ -133,7 +134,7 @@ func tryUpdate(ctx context.Context, repo *gitrepo.Repo, ref string, known *Ledge
 	if err := repo.UpdateRef(ctx, ref, commit, head); err != nil {
 		return Result{}, err
 	}
-	return Result{Head: commit, Added: a.added, Files: a.files}, nil
+	return Result{Head: commit, Parent: head, Added: a.added, Files: a.files}, nil
 }
 
 // reopen is [Open], but for a ledger that is open and has not moved.

@@ -134,7 +134,7 @@ func (b *Batch) try(ctx context.Context, ref string, change Change) (Result, err
 	if err := b.repo.UpdateRef(ctx, ref, head, l.Head); err != nil {
 		return Result{}, err
 	}
-	return Result{Head: head, Added: added}, nil
+	return Result{Head: head, Parent: l.Head, Added: added}, nil
 }
 
 // commit has git make the commit, with the blobs that it has.

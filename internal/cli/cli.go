@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,9 @@ type Env struct {
 
 // Process is the real process, as one of the two programs.
 func Process(program string) Env {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200) // little lives for long here: a tenth of the time for 70 MB at 50,000 receipts
+	}
 	zone := localZone(os.Getenv("TZ"))
 	return Env{
 		Program: program, Args: os.Args[1:], Environ: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,

@@ -153,6 +153,9 @@ func (c *recordCmd) batch(a *app) error {
 	if err != nil {
 		return err
 	}
+	if out.Parent != "" {
+		a.unchanged(out.Parent, out.Head)
+	}
 	status := "recorded"
 	if c.DryRun {
 		status = "preview"

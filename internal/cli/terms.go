@@ -10,6 +10,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -132,6 +133,22 @@ func (a *app) accept(l *ledger.Ledger, t *verify.Terms, chain *trust.Chain) {
 	pin := trust.Pin{Version: latest.Covenant.Version, ID: latest.ID}
 	if pin.Version > t.Anchor.Pin.Version && (pin.Version > 1 || t.Anchor.Pin.Version > 0) {
 		a.remember(anchor.Known{Ledger: genesis.ID, Pin: pin, Name: genesis.Receipt.Genesis.Name})
+	}
+}
+
+// unchanged keeps what was found out about a ledger for the head that a batch has put
+// upon it: no receipt of a batch is one by which others are judged.
+func (a *app) unchanged(parent, head gitrepo.OID) {
+	dir := a.cacheFolder()
+	if dir == "" {
+		return
+	}
+	earlier, err := ledger.OpenCommit(a.ctx, a.repo, a.config.Ref, parent)
+	if err != nil {
+		return
+	}
+	if later, err := earlier.At(a.ctx, head); err == nil {
+		verify.Unchanged(a.ctx, earlier, later, cache{dir})
 	}
 }
 

@@ -53,6 +53,7 @@ type Arrival struct {
 	Err   error       // why it is held back, or cannot be asked
 
 	report  *verify.Report // on what is new, nil where nothing is
+	merged  gitrepo.OID    // the merge with our head, which was judged and is stored, "" without one
 	carried bool           // by hand: it is no peer's, whatever a peer is called
 }
 
@@ -295,6 +296,7 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 		if later, err = p.merge(ctx, ours, theirs); err != nil {
 			return a, err
 		}
+		a.merged = later.Head
 	}
 	later.Pin(p.Ledger)
 	if a.report, err = p.welcome(ctx, ours, later, a.Peer); err == nil {
@@ -319,13 +321,17 @@ func (p Place) sameLedger(ctx context.Context, ours, theirs *ledger.Ledger, peer
 	return nil
 }
 
-// merge makes the merge of two ledgers, and writes its objects: nothing names them yet.
-func (p Place) merge(ctx context.Context, a, b *ledger.Ledger) (*ledger.Ledger, error) {
+// merge makes the merge of two ledgers, and writes its objects unless it is one of those
+// that are stored: nothing names them yet.
+func (p Place) merge(ctx context.Context, a, b *ledger.Ledger, stored ...gitrepo.OID) (*ledger.Ledger, error) {
 	u, err := ledger.Merge(ctx, a, b)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Repo.Write(ctx, u.Objects); err != nil {
+	if !slices.Contains(stored, u.Head) {
+		err = p.Repo.Write(ctx, u.Objects)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return a.At(ctx, u.Head)
@@ -377,12 +383,13 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 		return "", nil, err
 	}
 	heads := []gitrepo.OID{ours.Head}
+	var stored []gitrepo.OID
 	for _, a := range arrivals {
 		if a.State == Ahead || a.State == Diverged {
-			heads = append(heads, a.Head)
+			heads, stored = append(heads, a.Head), append(stored, a.merged)
 		}
 	}
-	head, merges, err = p.join(ctx, ours, heads)
+	head, merges, err = p.join(ctx, ours, heads, stored...)
 	if err == nil && head != ours.Head {
 		err = p.Repo.UpdateRef(ctx, p.Ref, head, ours.Head)
 	}
@@ -403,8 +410,8 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 }
 
 // join merges heads pairwise in the order of their ids, those left out to which
-// another one leads. It returns the last merge, and all of them.
-func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID) (head gitrepo.OID, merges []gitrepo.OID, err error) {
+// another one leads. It returns the last merge, and all of them. Some are stored already.
+func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID, stored ...gitrepo.OID) (head gitrepo.OID, merges []gitrepo.OID, err error) {
 	slices.Sort(heads)
 	heads = slices.Compact(heads)
 	var tips []gitrepo.OID
@@ -429,7 +436,7 @@ func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OI
 			next, err = ours.At(ctx, h)
 		}
 		if err == nil {
-			joined, err = p.merge(ctx, joined, next)
+			joined, err = p.merge(ctx, joined, next, stored...)
 		}
 		if err == nil {
 			merges = append(merges, joined.Head)

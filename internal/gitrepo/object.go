@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -123,13 +124,23 @@ func EncodeTree(entries []TreeEntry) []byte {
 
 // CompareEntries is git's order of a tree: bytewise by name, a folder's name
 // as if it ended in a slash.
-func CompareEntries(a, b TreeEntry) int { return strings.Compare(sortName(a), sortName(b)) }
-
-func sortName(e TreeEntry) string {
-	if e.Mode == ModeTree {
-		return e.Name + "/"
+func CompareEntries(a, b TreeEntry) int {
+	n := min(len(a.Name), len(b.Name))
+	if c := strings.Compare(a.Name[:n], b.Name[:n]); c != 0 {
+		return c
 	}
-	return e.Name
+	return cmp.Or(cmp.Compare(a.byteAt(n), b.byteAt(n)), cmp.Compare(len(a.Name), len(b.Name)))
+}
+
+// byteAt is a byte of the name, a folder's slash behind it, or -1.
+func (e TreeEntry) byteAt(i int) int {
+	switch {
+	case i < len(e.Name):
+		return int(e.Name[i])
+	case e.Mode == ModeTree:
+		return '/'
+	}
+	return -1
 }
 
 // Commit is a git commit. Author and Committer are whole lines of identity:

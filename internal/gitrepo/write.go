@@ -62,7 +62,10 @@ func encodePack(algorithm string, objects []Object) ([]byte, error) {
 	b.WriteString("PACK")
 	b.Write(binary.BigEndian.AppendUint32(nil, 2))
 	b.Write(binary.BigEndian.AppendUint32(nil, uint32(len(objects))))
-	z := zlib.NewWriter(&b)
+	z, err := zlib.NewWriterLevel(&b, zlib.BestSpeed) // as git writes loose objects: ids do not become shorter
+	if err != nil {
+		return nil, fault.New(fault.Internal, "zlib").Because(err)
+	}
 	for _, o := range objects {
 		b.Write(packHeader(packTypes[o.Type], uint64(len(o.Data))))
 		z.Reset(&b)

@@ -58,6 +58,7 @@ type BatchOutcome struct {
 	Receipts int         // lines
 	Added    int         // receipts that were not there before
 	Head     gitrepo.OID // the ledger's head that holds them
+	Parent   gitrepo.OID // the head on which they were put, "" if nothing was
 	Remarks  []string    // what the recorder should know, each once
 }
 
@@ -120,7 +121,7 @@ func Batch(ctx context.Context, p Place, in io.Reader, dry bool) (*BatchOutcome,
 	result, err := b.Append(ctx, p.Ref, ledger.Change{
 		Author: author.Line(), Committer: committer.Line(), Message: fmt.Sprintf("vaultmesh: record %d receipts\n", b.Receipts),
 	})
-	out.Head, out.Added = result.Head, result.Added
+	out.Head, out.Parent, out.Added = result.Head, result.Parent, result.Added
 	return out, err
 }
 

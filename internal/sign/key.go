@@ -81,10 +81,14 @@ func sshKey(public ssh.PublicKey) (*Key, error) {
 	if bits := rsaBits(public); bits != 0 && bits < minRSA {
 		return nil, badKey("an RSA key of %d bits is too short", bits)
 	}
-	if point, ok := sshPoint(public); ok && smallOrder(point) {
+	point, ok := sshPoint(public)
+	if ok && smallOrder(point) {
 		return nil, anybodys()
 	}
 	text := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(public)), "\n")
+	if public.Type() == ssh.KeyAlgoED25519 {
+		public = newEd25519Key(public, point)
+	}
 	return &Key{kind: SSH, text: text, fingerprint: ssh.FingerprintSHA256(public), ssh: public}, nil
 }
 

@@ -82,6 +82,15 @@ func recall(ctx context.Context, l *ledger.Ledger, cache Cache) (*rolls, error) 
 	return found, nil
 }
 
+// Unchanged keeps for a later head of a ledger what is kept of an earlier one. Who calls
+// it knows that nothing was added by which others are judged, since it has recorded all
+// of that.
+func Unchanged(ctx context.Context, earlier, later *ledger.Ledger, cache Cache) {
+	if kept := loadRolls(ctx, earlier, cache); kept != nil && kept.Head == earlier.Head {
+		saveRolls(later, cache, &kept.rolls)
+	}
+}
+
 // onlyUnreadable ends a walk at what cannot be read: a covenant could be behind it.
 func onlyUnreadable(p ledger.Problem) error {
 	if ledger.Unreadable(p.Err) {

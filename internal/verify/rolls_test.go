@@ -52,6 +52,38 @@ func TestRollsOfAnEarlierHead(t *testing.T) {
 	}
 }
 
+// What is kept of a head serves for one that a batch put on it, and is not taken from
+// another head.
+func TestRollsAfterABatch(t *testing.T) {
+	ctx := context.Background()
+	repo := newLedger(t, 1)
+	var heads []*ledger.Ledger
+	for range 3 {
+		l, err := ledger.Open(ctx, repo, ledger.DefaultRef)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads = append(heads, l)
+		appendReceipt(t, repo, &receipt.Receipt{Kind: receipt.KindRelease, RecordedAt: receipt.Time(1795356400 + len(heads)), Recorder: receipt.Person{Name: "Ada"},
+			Component: "web", Version: "v1"})
+	}
+	kept := memo{}
+	if _, err := recall(ctx, heads[0], kept); err != nil {
+		t.Fatal(err)
+	}
+	Unchanged(ctx, heads[1], heads[2], kept)
+	if of := loadRolls(ctx, heads[2], kept); of.Head != heads[0].Head {
+		t.Errorf("what is kept of %s counts for what was put on %s", heads[0].Head.Short(), heads[1].Head.Short())
+	}
+	Unchanged(ctx, heads[0], heads[2], kept)
+	if of := loadRolls(ctx, heads[2], kept); of.Head != heads[2].Head {
+		t.Errorf("what is kept is still of %s", of.Head.Short())
+	}
+	if found, err := recall(ctx, heads[2], kept); err != nil || !found.equal(mustRolls(t, heads[2])) {
+		t.Errorf("the rolls are %+v, %v", found, err)
+	}
+}
+
 func make40(n int64) string {
 	const digits = "0123456789abcdef"
 	text := []byte("0000000000000000000000000000000000000000")
