@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -76,7 +77,7 @@ type global struct {
 }
 
 type vaultmeshGrammar struct {
-	global
+	Global global    `embed:""`
 	Init   initCmd   `cmd:"" help:"begin a ledger, or take the one that a remote has"`
 	Record recordCmd `cmd:"" help:"record a release, deployment, decision, incident or discovery"`
 	Verify verifyCmd `cmd:"" help:"say whether an artifact, a receipt or the ledger holds"`
@@ -103,7 +104,7 @@ type vaultmeshGrammar struct {
 }
 
 type remembrancerGrammar struct {
-	global
+	Global   global      `embed:""`
 	Query    queryCmd    `cmd:"" help:"find receipts by words and filters"`
 	List     listCmd     `cmd:"" help:"list the receipts of a kind"`
 	Timeline timelineCmd `cmd:"" help:"draw what happened, day by day"`
@@ -212,21 +213,41 @@ func (a *app) run() error {
 
 // grammar is the kong model of one of the programs.
 func grammar(program string) (*kong.Kong, *global, error) {
-	var model any
-	var flags *global
-	if program == Remembrancer {
-		g := new(remembrancerGrammar)
-		model, flags = g, &g.global
-	} else {
-		g := new(vaultmeshGrammar)
-		model, flags = g, &g.global
+	return model(program, reflect.New(grammars[program]))
+}
+
+var grammars = map[string]reflect.Type{Vaultmesh: reflect.TypeFor[vaultmeshGrammar](), Remembrancer: reflect.TypeFor[remembrancerGrammar]()}
+
+// grammarFor is the part of the grammar that the words need: one command of it, where
+// they begin with its name. To make the model of all takes longer than most commands.
+func grammarFor(program string, args []string) (*kong.Kong, *global, error) {
+	all := grammars[program]
+	for i := 1; i < all.NumField() && len(args) > 0; i++ {
+		if f := all.Field(i); slices.Contains(namesOf(f), args[0]) {
+			return model(program, reflect.New(reflect.StructOf([]reflect.StructField{all.Field(0), f})))
+		}
 	}
-	k, err := kong.New(model, kong.Name(program), kong.NoDefaultHelp(), kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
+	return grammar(program)
+}
+
+// namesOf are the names of the command that a field of a grammar stands for.
+func namesOf(f reflect.StructField) []string {
+	name := f.Tag.Get("name")
+	if name == "" {
+		name = strings.ToLower(f.Name)
+	}
+	return strings.FieldsFunc(name+","+f.Tag.Get("aliases"), func(r rune) bool { return r == ',' })
+}
+
+// model is the kong model of a struct whose first field is global.
+func model(program string, v reflect.Value) (*kong.Kong, *global, error) {
+	flags := v.Elem().Field(0).Addr().Interface().(*global)
+	k, err := kong.New(v.Interface(), kong.Name(program), kong.NoDefaultHelp(), kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
 	return k, flags, err
 }
 
 func (a *app) parse(args []string) (*kong.Context, error) {
-	k, flags, err := grammar(a.env.Program)
+	k, flags, err := grammarFor(a.env.Program, args)
 	if err != nil {
 		return nil, fault.New(fault.Internal, "the grammar is wrong").Because(err)
 	}
