@@ -40,7 +40,7 @@ bench: ## time our commands beside git's, medians and ratios
 	@$(GO) run ./internal/bench
 
 endurance: ## run scripts in their long forms, and many simulations, which take minutes
-	@TEST_TOOLS=required $(GO) test -count=1 ./internal/cli -args -long
+	@TEST_TOOLS=required $(GO) test -count=1 -timeout 30m ./internal/cli -args -long
 	@$(GO) test -count=1 -timeout 30m ./ledger -run 'Simulation|Union' -args -simulation 3000 -rapid.checks 10000
 	@$(GO) test -count=1 -timeout 60m ./internal/federation -args -simulation 50 -simulation.every 1 -rapid.checks 1000
 

@@ -72,6 +72,10 @@ func TestScripts(t *testing.T) {
 func setupScript(env *testscript.Env) error {
 	env.Values[tsaKey{}] = make(map[string]*scriptTSA)
 	home := filepath.Join(env.WorkDir, "home")
+	project, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(home, 0o755); err != nil {
 		return err
 	}
@@ -83,7 +87,7 @@ func setupScript(env *testscript.Env) error {
 		"GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC", "LC_ALL": "C.UTF-8",
 		"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com", "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.com",
 		"GIT_AUTHOR_DATE": "2026-11-22T14:05:00Z", "GIT_COMMITTER_DATE": "2026-11-22T14:05:00Z",
-		"TEST_CLOCK": "2026-11-22T14:05:00Z",
+		"TEST_CLOCK": "2026-11-22T14:05:00Z", "PROJECT": project,
 	} {
 		env.Setenv(name, value)
 	}
