@@ -153,10 +153,9 @@ var encodings = []Bad{
 		t.mangle = func(b []byte) []byte { return append(append([]byte{0x30, 0x80}, b[4:]...), 0, 0) }
 	}},
 	{"two signers", fault.BadToken, func(t *Token) { t.infos = 2 }},
-	{"no signer", fault.BadToken, func(t *Token) {
-		nothing := signedData(Integer(3), Wrapped(tag.SET), Sequence(ID(oidTSTInfo)), Wrapped(tag.SET))
-		t.Status = append(Sequence(Integer(0)), nothing...)
-	}},
+	{"no signer", fault.BadToken, func(t *Token) { t.infos = 0 }},
+	{"no signed data", fault.BadToken, func(t *Token) { t.kind = oidData }},
+	{"a status without a token", fault.BadToken, func(t *Token) { t.mangle = func([]byte) []byte { return Sequence(t.Status) } }},
 }
 
 // another is an authority whose certificates have the same names and numbers.

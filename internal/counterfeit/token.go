@@ -44,6 +44,7 @@ type Token struct {
 	Lists        []byte              // [1] RevocationInfoChoices; nil: none
 	Unsigned     []byte              // [1] UnsignedAttributes; nil: none
 
+	kind                  asn1.ObjectIdentifier // of the ContentInfo
 	contentType           asn1.ObjectIdentifier
 	messageDigest         []byte
 	digest                crypto.Hash
@@ -61,7 +62,7 @@ func Forge(by *Authority, q Query) *Token {
 	t := &Token{
 		By: *by, Query: q, Status: Sequence(Integer(0)), Version: 1, Policy: asn1.ObjectIdentifier{1, 2, 3, 4, 1},
 		Hash: oidSHA256, Imprint: q.Imprint[:], Time: generalized(q.At), Serial: big.NewInt(7), Nonce: q.Nonce,
-		contentType: oidTSTInfo, digest: crypto.SHA256, digestID: oidSHA256, signatureID: oidECDSAWithSHA256, infos: 1,
+		kind: oidSignedData, contentType: oidTSTInfo, digest: crypto.SHA256, digestID: oidSHA256, signatureID: oidECDSAWithSHA256, infos: 1,
 	}
 	t.show()
 	return t
@@ -188,18 +189,18 @@ func (t *Token) Bare() []byte {
 	if certificates != nil {
 		certificates = Wrapped(Context(0), certificates)
 	}
-	infos := t.signerInfo(content)
-	for range t.infos - 1 {
+	var infos []byte
+	for range t.infos {
 		infos = append(infos, t.signerInfo(content)...)
 	}
-	return signedData(
+	return contentInfo(t.kind,
 		Integer(3), Wrapped(tag.SET, Sequence(ID(t.digestID))), Sequence(ID(oidTSTInfo), Wrapped(Context(0), Octets(content))),
 		certificates, t.Lists, Wrapped(tag.SET, infos),
 	)
 }
 
-func signedData(parts ...[]byte) []byte {
-	return Sequence(ID(oidSignedData), Wrapped(Context(0), Sequence(parts...)))
+func contentInfo(kind asn1.ObjectIdentifier, parts ...[]byte) []byte {
+	return Sequence(ID(kind), Wrapped(Context(0), Sequence(parts...)))
 }
 
 // Response is the answer of the authority: a TimeStampResp.
