@@ -8,10 +8,12 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// explanation is how a step is checked with plain tools: commands for a shell, or a
-// sentence where there is none.
+// explanation is how a step is checked with plain tools: commands for a POSIX shell, to
+// be run in their order in one folder, where they leave files for those that follow; and
+// behind a # what is left for the eye.
 type explanation map[ledger.Step][]string
 
 // explainer says how the steps about a receipt are checked with plain tools.
@@ -21,6 +23,10 @@ type explainer struct {
 	covenant *ledger.Entry // whose authorities vouch for the tokens, nil for none
 	receipt  *ledger.Entry
 	tokens   []trust.Stamp
+	finding  trust.Finding
+	chain    *trust.Chain
+	versions []*ledger.Entry // those that carry the versions of the chain
+	listing  string          // prints which covenants there are
 }
 
 // explain says how each step about a receipt of a ledger is checked with plain tools.
@@ -28,10 +34,18 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report) (expl
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
-	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r)}
+	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r)}
+	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- '*/receipt.json' || true`, l.Head)
 	var err error
 	if x.genesis, err = l.Genesis(a.ctx); err != nil {
 		return nil, err
+	}
+	for _, v := range r.Chain.Versions {
+		one, err := l.One(a.ctx, v.ID.String())
+		if err != nil {
+			return nil, err
+		}
+		x.versions = append(x.versions, one)
 	}
 	if v := r.Chain.Vouching(e.ID); v != nil {
 		if x.covenant, err = l.One(a.ctx, v.ID.String()); err != nil {
@@ -58,13 +72,19 @@ func explainProof(file string, m *verify.Mailed, r *verify.Report) explanation {
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("tar -xOf - %s/%s < %s", e.ID, name, file)
 	}
-	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r)}
-	if v := r.Chain.Vouching(m.Receipt.ID); v != nil {
-		for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
-			if e.ID == v.ID {
-				x.covenant = e
-			}
+	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r)}
+	x.listing = "tar -xOf - proof.json < " + file
+	carries := make(map[receipt.ID]*ledger.Entry)
+	for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
+		carries[e.ID] = e
+	}
+	for _, v := range r.Chain.Versions {
+		if carries[v.ID] != nil {
+			x.versions = append(x.versions, carries[v.ID])
 		}
+	}
+	if v := r.Chain.Vouching(m.Receipt.ID); v != nil {
+		x.covenant = carries[v.ID]
 	}
 	all := x.files()
 	all[ledger.StepLayout] = []string{"tar -tf - < " + file}
@@ -83,18 +103,26 @@ func tokensOf(r *verify.Report) []trust.Stamp {
 	return r.Findings[0].Tokens
 }
 
+// findingOf is what was found of the one receipt of a report.
+func findingOf(r *verify.Report) trust.Finding {
+	if len(r.Findings) == 0 {
+		return trust.Finding{}
+	}
+	return r.Findings[0].Finding
+}
+
 // files explains the steps about the files of the receipt.
 func (x explainer) files() explanation {
 	e, genesis := x.receipt, x.genesis
 	id, raw := e.ID.String(), x.blob(e, "receipt.json")
 	all := explanation{
-		ledger.StepCanonical: {"# docs/spec/canonical.md; for plain text: " + raw + " | jq -cjS ."},
+		ledger.StepCanonical: canonically(raw),
 		ledger.StepID:        {"test $(" + raw + " | sha256sum | cut -c1-64) = " + id},
-		ledger.StepFields:    {"# docs/spec/receipt.md: " + raw},
+		ledger.StepFields:    fieldwise(e),
 		verify.StepAnchor:    {"# compare with a person who knows it: " + genesis.ID.String()},
-		verify.StepCovenant:  {x.blob(genesis, "receipt.json") + " # and the receipts of kind covenant, docs/spec/covenant.md"},
-		verify.StepSigners:   {"# count the people whose signatures hold, against thresholds in the covenant"},
-		verify.StepRails:     {"# docs/spec/verification.md, step 17"},
+		verify.StepCovenant:  x.covenants(),
+		verify.StepSigners:   x.signers(),
+		verify.StepRails:     x.rails(),
 	}
 	if e.ID != genesis.ID {
 		all[ledger.StepLedger] = []string{raw + " | grep -q '\"ledger\":\"" + genesis.ID.String() + "\"'"}
