@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -42,6 +43,9 @@ func canonically(raw string) []string {
 
 // fieldwise says how the fields in the file flat are compared with those that a kind has.
 func fieldwise(e *ledger.Entry) []string {
+	if canon.Check(e.Raw, receipt.MaxSize) != nil {
+		return nil // the step before says so
+	}
 	kind, known := kindOf(e)
 	if !known {
 		return []string{"cat flat # for the eye: its kind is none that this version knows, docs/spec/receipt.md"}
