@@ -27,14 +27,15 @@ type explainer struct {
 	chain    *trust.Chain
 	versions []*ledger.Entry // those that carry the versions of the chain
 	listing  string          // prints which covenants there are
+	anchor   string          // who said which ledger this must be
 }
 
 // explain says how each step about a receipt of a ledger is checked with plain tools.
-func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report) (explanation, error) {
+func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, anchor string) (explanation, error) {
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
-	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r)}
+	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
 	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- '*/receipt.json' || true`, l.Head)
 	var err error
 	if x.genesis, err = l.Genesis(a.ctx); err != nil {
@@ -53,9 +54,9 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report) (expl
 		}
 	}
 	all := x.files()
-	all[ledger.StepHead] = []string{"git cat-file blob " + string(l.Head) + ":VERSION"}
-	all[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree %s:%s", l.Head, e.Path)}
-	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree -l %s:%s", l.Head, e.Path)}
+	all[ledger.StepHead] = []string{"test $(git cat-file blob " + string(l.Head) + ":VERSION | sha256sum | cut -c1-64) = $(printf 'vaultmesh ledger 1\\n' | sha256sum | cut -c1-64)"}
+	all[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree %s:%s | tr '\\t' ' ' | %s", l.Head, e.Path, nothingBut("100644 blob [0-9a-f]+ "+entryNames))}
+	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree -l %s:%s | %s", l.Head, e.Path, withinLimits)}
 	all[ledger.StepDate] = []string{blob(e, "receipt.json") + " | grep -q '\"recorded_at\":\"" + strings.ReplaceAll(e.Path[:10], "/", "-") + "T'"}
 	all[ledger.StepHistory] = []string{"test -z \"$(git log --full-history -m --no-renames --diff-filter=MDTX --format= --name-status " + string(l.Head) + ")\""}
 	for _, seal := range r.Seals {
@@ -67,12 +68,12 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report) (expl
 }
 
 // explainProof does so for the receipt of a mailed proof, which is a tar archive.
-func explainProof(file string, m *verify.Mailed, r *verify.Report) explanation {
+func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string) explanation {
 	file = fault.Quote(file)
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("tar -xOf - %s/%s < %s", e.ID, name, file)
 	}
-	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r)}
+	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
 	x.listing = "tar -xOf - proof.json < " + file
 	carries := make(map[receipt.ID]*ledger.Entry)
 	for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
@@ -87,12 +88,39 @@ func explainProof(file string, m *verify.Mailed, r *verify.Report) explanation {
 		x.covenant = carries[v.ID]
 	}
 	all := x.files()
-	all[ledger.StepLayout] = []string{"tar -tf - < " + file}
-	all[ledger.StepLimits] = []string{"tar -tvf - < " + file}
+	all[ledger.StepLayout] = []string{"tar -tf - < " + file + " | " + nothingBut(`(proof\.json|readme\.txt|[0-9a-f]{64}/`+entryNames+")")}
+	for _, f := range m.Receipt.Files {
+		most := ledger.MaxProof
+		if f.Type == "evidence" {
+			most = ledger.MaxEvidence
+		}
+		all[ledger.StepLimits] = append(all[ledger.StepLimits], fmt.Sprintf("test $(%s | wc -c) -le %d", blob(m.Receipt, f.Name), most))
+	}
 	if m.Seal != nil {
 		all[verify.StepSeal] = []string{"tar -xOf - proof.json < " + file + " # the paths, docs/spec/seal.md, to the root in", blob(m.Seal, "receipt.json")}
 	}
 	return all
+}
+
+// entryNames is a pattern of the names that may be in the folder of a receipt.
+const entryNames = `(receipt\.json|[a-z][a-z0-9]{0,31}-[0-9a-f]{64}(\.[a-z0-9]{1,8})?)`
+
+// nothingBut fails where a line is none of a pattern.
+func nothingBut(pattern string) string {
+	return "LC_ALL=C grep -v -x -E '" + pattern + "' | cmp -s - /dev/null"
+}
+
+// withinLimits reads what git ls-tree -l prints of the folder of a receipt.
+const withinLimits = `awk '{ evidence = $5 ~ /^evidence-/; all += evidence * $4 } $4 > (evidence ? 1048576 : 65536) { over = 1 } END { exit over || NR > 256 || all > 8388608 }'`
+
+// anchored compares the ledger's id with what git's configuration says, where that is
+// who says so; else a person does.
+func (x explainer) anchored() string {
+	id := x.genesis.ID.String()
+	if x.anchor == "vaultmesh.ledger" {
+		return "git config --get-all vaultmesh.ledger | grep -q -x " + id
+	}
+	return "echo " + id + " # for the eye: compare it with what a person says who knows the ledger"
 }
 
 // tokensOf is what was found of the time-stamps of the one receipt of a report.
@@ -119,7 +147,7 @@ func (x explainer) files() explanation {
 		ledger.StepCanonical: canonically(raw),
 		ledger.StepID:        {"test $(" + raw + " | sha256sum | cut -c1-64) = " + id},
 		ledger.StepFields:    fieldwise(e),
-		verify.StepAnchor:    {"# compare with a person who knows it: " + genesis.ID.String()},
+		verify.StepAnchor:    {x.anchored()},
 		verify.StepCovenant:  x.covenants(),
 		verify.StepSigners:   x.signers(),
 		verify.StepRails:     x.rails(),
