@@ -161,15 +161,30 @@ func (x explainer) files() explanation {
 		}
 		file := x.blob(e, f.Name)
 		all[ledger.StepFiles] = append(all[ledger.StepFiles], fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", file, f.Digest))
-		switch f.Type {
-		case "ssh":
-			all[verify.StepSignatures] = append(all[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | ssh-keygen -Y check-novalidate -n vaultmesh -s sig", file, raw))
-		case "openpgp":
-			all[verify.StepSignatures] = append(all[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | gpg --verify sig -", file, raw))
-		}
 	}
+	all[verify.StepSignatures] = x.signatures()
 	all[verify.StepTimestamps] = x.timestamps()
 	return all
+}
+
+// signatures explains that no signature is broken, whosever it is. A key of OpenPGP is
+// taken from the covenant, where it has any, else it must be in one's own keyring.
+func (x explainer) signatures() []string {
+	var commands []string
+	raw, gpg := x.blob(x.receipt, "receipt.json"), "gpg --batch"
+	if _, covenant := x.judgedBy(); covenant != nil && carriesOpenPGP(covenant.Receipt) {
+		commands, gpg = x.readKeys(covenant), withKeys
+	}
+	for _, f := range x.receipt.Files {
+		file := x.blob(x.receipt, f.Name) + " > sig; " + raw
+		switch f.Type {
+		case "ssh":
+			commands = append(commands, file+" | ssh-keygen -Y check-novalidate -n vaultmesh -s sig")
+		case "openpgp":
+			commands = append(commands, file+" | "+gpg+" --verify sig -")
+		}
+	}
+	return commands
 }
 
 // timestamps explains the step about the tokens: those that count verify under the

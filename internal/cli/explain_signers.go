@@ -44,6 +44,9 @@ func carriesOpenPGP(r *receipt.Receipt) bool {
 	})
 }
 
+// withKeys is gpg with the keys of the covenant and no others.
+const withKeys = "gpg --batch --no-default-keyring --keyring ./keys.gpg"
+
 // whoSigned puts the principals whose signatures hold, by the keys of a covenant, into the
 // file people. Only signatures that some say to be meant are looked at.
 func (x explainer) whoSigned(e, covenant *ledger.Entry, meant func(name string) bool) []string {
@@ -58,7 +61,7 @@ func (x explainer) whoSigned(e, covenant *ledger.Entry, meant func(name string) 
 		case f.Type == "ssh":
 			commands = append(commands, file+"p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig && echo "$p" >> people; true`)
 		case f.Type == "openpgp" && carriesOpenPGP(covenant.Receipt):
-			commands = append(commands, file+raw+" | gpg --batch --no-default-keyring --keyring ./keys.gpg --status-fd 1 --verify sig - 2> gpg.log | "+
+			commands = append(commands, file+raw+" | "+withKeys+" --status-fd 1 --verify sig - 2> gpg.log | "+
 				`sed -n 's/^\[GNUPG:] VALIDSIG \([0-9A-F]*\) .*/ \1/p' | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
 		}
 	}
