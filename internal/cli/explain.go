@@ -36,7 +36,7 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
 	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
-	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- '*/receipt.json' || true`, l.Head)
+	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- ':/*/receipt.json' || true`, l.Head)
 	var err error
 	if x.genesis, err = l.Genesis(a.ctx); err != nil {
 		return nil, err
@@ -55,14 +55,12 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 	}
 	all := x.files()
 	all[ledger.StepHead] = []string{"test $(git cat-file blob " + string(l.Head) + ":VERSION | sha256sum | cut -c1-64) = $(printf 'vaultmesh ledger 1\\n' | sha256sum | cut -c1-64)"}
-	all[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree %s:%s | tr '\\t' ' ' | %s", l.Head, e.Path, nothingBut("100644 blob [0-9a-f]+ "+entryNames))}
-	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree -l %s:%s | %s", l.Head, e.Path, withinLimits)}
+	all[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree --full-tree %s:%s | tr '\\t' ' ' | %s", l.Head, e.Path, nothingBut("100644 blob [0-9a-f]+ "+entryNames))}
+	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree --full-tree -l %s:%s | %s", l.Head, e.Path, withinLimits)}
 	all[ledger.StepDate] = []string{blob(e, "receipt.json") + " | grep -q '\"recorded_at\":\"" + strings.ReplaceAll(e.Path[:10], "/", "-") + "T'"}
 	all[ledger.StepHistory] = []string{"test -z \"$(git log --full-history -m --no-renames --diff-filter=MDTX --format= --name-status " + string(l.Head) + ")\""}
 	for _, seal := range r.Seals {
-		all[verify.StepSeal] = append(all[verify.StepSeal],
-			"git ls-tree -r --name-only "+seal.Receipt.Seal.Head.Hex()+" | sed -n 's,^[0-9]*/[0-9]*/[0-9]*/[0-9a-f]*/,,p' | LC_ALL=C sort # the leaves, docs/spec/seal.md, of the root in",
-			blob(seal, "receipt.json"))
+		all[verify.StepSeal] = append(all[verify.StepSeal], sealedTree(seal.Receipt.Seal.Head.Hex(), blob(seal, "receipt.json")))
 	}
 	return all, nil
 }
@@ -97,7 +95,7 @@ func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string
 		all[ledger.StepLimits] = append(all[ledger.StepLimits], fmt.Sprintf("test $(%s | wc -c) -le %d", blob(m.Receipt, f.Name), most))
 	}
 	if m.Seal != nil {
-		all[verify.StepSeal] = []string{"tar -xOf - proof.json < " + file + " # the paths, docs/spec/seal.md, to the root in", blob(m.Seal, "receipt.json")}
+		all[verify.StepSeal] = []string{sealedPaths("tar -xOf - proof.json < "+file, m.Receipt.ID.String(), blob(m.Seal, "receipt.json"))}
 	}
 	return all
 }
