@@ -8,10 +8,12 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// explanation is how a step is checked with plain tools: commands for a shell, or a
-// sentence where there is none.
+// explanation is how a step is checked with plain tools: commands for a POSIX shell, to
+// be run in their order in one folder, where they leave files for those that follow; and
+// behind a # what is left for the eye.
 type explanation map[ledger.Step][]string
 
 // explainer says how the steps about a receipt are checked with plain tools.
@@ -21,17 +23,30 @@ type explainer struct {
 	covenant *ledger.Entry // whose authorities vouch for the tokens, nil for none
 	receipt  *ledger.Entry
 	tokens   []trust.Stamp
+	finding  trust.Finding
+	chain    *trust.Chain
+	versions []*ledger.Entry // those that carry the versions of the chain
+	listing  string          // prints which covenants there are
+	anchor   string          // who said which ledger this must be
 }
 
 // explain says how each step about a receipt of a ledger is checked with plain tools.
-func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report) (explanation, error) {
+func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, anchor string) (explanation, error) {
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
-	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r)}
+	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
+	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- ':/*/receipt.json' || true`, l.Head)
 	var err error
 	if x.genesis, err = l.Genesis(a.ctx); err != nil {
 		return nil, err
+	}
+	for _, v := range r.Chain.Versions {
+		one, err := l.One(a.ctx, v.ID.String())
+		if err != nil {
+			return nil, err
+		}
+		x.versions = append(x.versions, one)
 	}
 	if v := r.Chain.Vouching(e.ID); v != nil {
 		if x.covenant, err = l.One(a.ctx, v.ID.String()); err != nil {
@@ -39,40 +54,71 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report) (expl
 		}
 	}
 	all := x.files()
-	all[ledger.StepHead] = []string{"git cat-file blob " + string(l.Head) + ":VERSION"}
-	all[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree %s:%s", l.Head, e.Path)}
-	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree -l %s:%s", l.Head, e.Path)}
+	all[ledger.StepHead] = []string{"test $(git cat-file blob " + string(l.Head) + ":VERSION | sha256sum | cut -c1-64) = $(printf 'vaultmesh ledger 1\\n' | sha256sum | cut -c1-64)"}
+	all[ledger.StepLayout] = []string{fmt.Sprintf("git ls-tree --full-tree %s:%s | tr '\\t' ' ' | %s", l.Head, e.Path, nothingBut("100644 blob [0-9a-f]+ "+entryNames))}
+	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree --full-tree -l %s:%s | %s", l.Head, e.Path, withinLimits)}
 	all[ledger.StepDate] = []string{blob(e, "receipt.json") + " | grep -q '\"recorded_at\":\"" + strings.ReplaceAll(e.Path[:10], "/", "-") + "T'"}
 	all[ledger.StepHistory] = []string{"test -z \"$(git log --full-history -m --no-renames --diff-filter=MDTX --format= --name-status " + string(l.Head) + ")\""}
 	for _, seal := range r.Seals {
-		all[verify.StepSeal] = append(all[verify.StepSeal],
-			"git ls-tree -r --name-only "+seal.Receipt.Seal.Head.Hex()+" | sed -n 's,^[0-9]*/[0-9]*/[0-9]*/[0-9a-f]*/,,p' | LC_ALL=C sort # the leaves, docs/spec/seal.md, of the root in",
-			blob(seal, "receipt.json"))
+		all[verify.StepSeal] = append(all[verify.StepSeal], sealedTree(seal.Receipt.Seal.Head.Hex(), blob(seal, "receipt.json")))
 	}
 	return all, nil
 }
 
 // explainProof does so for the receipt of a mailed proof, which is a tar archive.
-func explainProof(file string, m *verify.Mailed, r *verify.Report) explanation {
+func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string) explanation {
 	file = fault.Quote(file)
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("tar -xOf - %s/%s < %s", e.ID, name, file)
 	}
-	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r)}
-	if v := r.Chain.Vouching(m.Receipt.ID); v != nil {
-		for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
-			if e.ID == v.ID {
-				x.covenant = e
-			}
+	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
+	x.listing = "tar -xOf - proof.json < " + file
+	carries := make(map[receipt.ID]*ledger.Entry)
+	for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
+		carries[e.ID] = e
+	}
+	for _, v := range r.Chain.Versions {
+		if carries[v.ID] != nil {
+			x.versions = append(x.versions, carries[v.ID])
 		}
 	}
+	if v := r.Chain.Vouching(m.Receipt.ID); v != nil {
+		x.covenant = carries[v.ID]
+	}
 	all := x.files()
-	all[ledger.StepLayout] = []string{"tar -tf - < " + file}
-	all[ledger.StepLimits] = []string{"tar -tvf - < " + file}
+	all[ledger.StepLayout] = []string{"tar -tf - < " + file + " | " + nothingBut(`(proof\.json|readme\.txt|[0-9a-f]{64}/`+entryNames+")")}
+	for _, f := range m.Receipt.Files {
+		most := ledger.MaxProof
+		if f.Type == "evidence" {
+			most = ledger.MaxEvidence
+		}
+		all[ledger.StepLimits] = append(all[ledger.StepLimits], fmt.Sprintf("test $(%s | wc -c) -le %d", blob(m.Receipt, f.Name), most))
+	}
 	if m.Seal != nil {
-		all[verify.StepSeal] = []string{"tar -xOf - proof.json < " + file + " # the paths, docs/spec/seal.md, to the root in", blob(m.Seal, "receipt.json")}
+		all[verify.StepSeal] = []string{sealedPaths("tar -xOf - proof.json < "+file, m.Receipt.ID.String(), blob(m.Seal, "receipt.json"))}
 	}
 	return all
+}
+
+// entryNames is a pattern of the names that may be in the folder of a receipt.
+const entryNames = `(receipt\.json|[a-z][a-z0-9]{0,31}-[0-9a-f]{64}(\.[a-z0-9]{1,8})?)`
+
+// nothingBut fails where a line is none of a pattern.
+func nothingBut(pattern string) string {
+	return "LC_ALL=C grep -v -x -E '" + pattern + "' | cmp -s - /dev/null"
+}
+
+// withinLimits reads what git ls-tree -l prints of the folder of a receipt.
+const withinLimits = `awk '{ evidence = $5 ~ /^evidence-/; all += evidence * $4 } $4 > (evidence ? 1048576 : 65536) { over = 1 } END { exit over || NR > 256 || all > 8388608 }'`
+
+// anchored compares the ledger's id with what git's configuration says, where that is
+// who says so; else a person does.
+func (x explainer) anchored() string {
+	id := x.genesis.ID.String()
+	if x.anchor == "vaultmesh.ledger" {
+		return "git config --get-all vaultmesh.ledger | grep -q -x " + id
+	}
+	return "echo " + id + " # for the eye: compare it with what a person says who knows the ledger"
 }
 
 // tokensOf is what was found of the time-stamps of the one receipt of a report.
@@ -83,18 +129,26 @@ func tokensOf(r *verify.Report) []trust.Stamp {
 	return r.Findings[0].Tokens
 }
 
+// findingOf is what was found of the one receipt of a report.
+func findingOf(r *verify.Report) trust.Finding {
+	if len(r.Findings) == 0 {
+		return trust.Finding{}
+	}
+	return r.Findings[0].Finding
+}
+
 // files explains the steps about the files of the receipt.
 func (x explainer) files() explanation {
 	e, genesis := x.receipt, x.genesis
 	id, raw := e.ID.String(), x.blob(e, "receipt.json")
 	all := explanation{
-		ledger.StepCanonical: {"# docs/spec/canonical.md; for plain text: " + raw + " | jq -cjS ."},
+		ledger.StepCanonical: canonically(raw),
 		ledger.StepID:        {"test $(" + raw + " | sha256sum | cut -c1-64) = " + id},
-		ledger.StepFields:    {"# docs/spec/receipt.md: " + raw},
-		verify.StepAnchor:    {"# compare with a person who knows it: " + genesis.ID.String()},
-		verify.StepCovenant:  {x.blob(genesis, "receipt.json") + " # and the receipts of kind covenant, docs/spec/covenant.md"},
-		verify.StepSigners:   {"# count the people whose signatures hold, against thresholds in the covenant"},
-		verify.StepRails:     {"# docs/spec/verification.md, step 17"},
+		ledger.StepFields:    fieldwise(e),
+		verify.StepAnchor:    {x.anchored()},
+		verify.StepCovenant:  x.covenants(),
+		verify.StepSigners:   x.signers(),
+		verify.StepRails:     x.rails(),
 	}
 	if e.ID != genesis.ID {
 		all[ledger.StepLedger] = []string{raw + " | grep -q '\"ledger\":\"" + genesis.ID.String() + "\"'"}
@@ -105,15 +159,30 @@ func (x explainer) files() explanation {
 		}
 		file := x.blob(e, f.Name)
 		all[ledger.StepFiles] = append(all[ledger.StepFiles], fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", file, f.Digest))
-		switch f.Type {
-		case "ssh":
-			all[verify.StepSignatures] = append(all[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | ssh-keygen -Y check-novalidate -n vaultmesh -s sig", file, raw))
-		case "openpgp":
-			all[verify.StepSignatures] = append(all[verify.StepSignatures], fmt.Sprintf("%s > sig; %s | gpg --verify sig -", file, raw))
-		}
 	}
+	all[verify.StepSignatures] = x.signatures()
 	all[verify.StepTimestamps] = x.timestamps()
 	return all
+}
+
+// signatures explains that no signature is broken, whosever it is. A key of OpenPGP is
+// taken from the covenant, where it has any, else it must be in one's own keyring.
+func (x explainer) signatures() []string {
+	var commands []string
+	raw, gpg := x.blob(x.receipt, "receipt.json"), "gpg --batch"
+	if _, covenant := x.judgedBy(); covenant != nil && carriesOpenPGP(covenant.Receipt) {
+		commands, gpg = x.readKeys(covenant), withKeys
+	}
+	for _, f := range x.receipt.Files {
+		file := x.blob(x.receipt, f.Name) + " > sig; " + raw
+		switch f.Type {
+		case "ssh":
+			commands = append(commands, file+" | ssh-keygen -Y check-novalidate -n vaultmesh -s sig")
+		case "openpgp":
+			commands = append(commands, file+" | "+gpg+" --verify sig -")
+		}
+	}
+	return commands
 }
 
 // timestamps explains the step about the tokens: those that count verify under the

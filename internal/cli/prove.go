@@ -215,7 +215,7 @@ func (c *verifyCmd) proof(a *app) error {
 		return err
 	}
 	if c.Explain {
-		c.explains = explainProof(c.What, m, report)
+		c.explains = explainProof(c.What, m, report, terms.Anchor.Source)
 	}
 	j := judged{Receipts: []string{m.Receipt.ID.String()}}
 	if c.With != "" {

@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"gnupg":       cmdGnupg,
 			"tsa":         cmdTSA,
 			"token":       cmdToken,
+			"forgeries":   cmdForgeries,
 			"repack":      cmdRepack,
 			"serve":       cmdServe,
 		},

@@ -2,19 +2,13 @@ package cli
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/pem"
 	"flag"
+	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,6 +20,7 @@ import (
 	"github.com/digitorus/timestamp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/counterfeit"
 	"github.com/VaultSovereign/git-vaultmesh/internal/tsa"
 )
 
@@ -33,8 +28,8 @@ import (
 type tsaWays struct {
 	html, busy, wrongType, redirect, hang, drip, replay        bool
 	otherNonce, otherImprint, otherPolicy, tampered, cut, down bool
-	unfit, sha512                                              bool
-	clock, born, until, like                                   string
+	unfit, byHand                                              bool
+	clock, born, until, like, forge                            string
 }
 
 func (w *tsaWays) parse(args []string) error {
@@ -53,7 +48,8 @@ func (w *tsaWays) parse(args []string) error {
 	f.BoolVar(&w.cut, "cut", false, "without its last byte")
 	f.BoolVar(&w.down, "down", false, "nobody listens")
 	f.BoolVar(&w.unfit, "unfit", false, "its certificate may sign certificates")
-	f.BoolVar(&w.sha512, "sha512", false, "stamps another hash")
+	f.BoolVar(&w.byHand, "by-hand", false, "not the product's own")
+	f.StringVar(&w.forge, "forge", "", "with bad tokens of this name")
 	f.StringVar(&w.clock, "clock", "", "its time in place of the script's")
 	f.StringVar(&w.born, "born", "2026-01-01T00:00:00Z", "since when its certificates are valid")
 	f.StringVar(&w.until, "until", "", "until when its certificate is valid")
@@ -61,8 +57,11 @@ func (w *tsaWays) parse(args []string) error {
 	return f.Parse(args)
 }
 
-// byHand tells whether the product's own authority cannot be like that.
-func (w *tsaWays) byHand() bool { return w.unfit || w.sha512 || w.until != "" || w.like != "" }
+// made tells whether the authority is made by hand: the product's own cannot be like
+// that.
+func (w *tsaWays) made() bool {
+	return w.byHand || w.unfit || w.until != "" || w.like != "" || w.forge != ""
+}
 
 // scriptTSA is an authority that lives as long as its script.
 type scriptTSA struct {
@@ -72,10 +71,9 @@ type scriptTSA struct {
 
 	server *httptest.Server
 	now    time.Time
-	ca     *tsa.CA // nil for one made by hand
 	root   *x509.Certificate
-	signer *x509.Certificate
-	key    crypto.Signer
+	ca     *tsa.CA                // or
+	hand   *counterfeit.Authority // made by hand
 }
 
 type tsaKey struct{}
@@ -131,7 +129,7 @@ func scriptTime(ts *testscript.TestScript, text string) time.Time {
 // begin makes the keys and certificates.
 func (a *scriptTSA) begin(ts *testscript.TestScript, dir string, all map[string]*scriptTSA) {
 	born := scriptTime(ts, a.ways.born)
-	if !a.ways.byHand() {
+	if !a.ways.made() {
 		ca, err := tsa.OpenCA(dir, born)
 		ts.Check(err)
 		list, err := tsa.ParseCertificates(ca.Root())
@@ -143,37 +141,13 @@ func (a *scriptTSA) begin(ts *testscript.TestScript, dir string, all map[string]
 	if a.ways.like != "" {
 		subject = all[a.ways.like].root.Subject
 	}
-	until := born.AddDate(10, 0, 0)
-	if a.ways.until != "" {
-		until = scriptTime(ts, a.ways.until)
-	}
-	newKey := func() *ecdsa.PrivateKey {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		ts.Check(err)
-		return key
-	}
-	rootKey, key := newKey(), newKey()
-	a.root = issueTest(ts, &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: subject, NotBefore: born, NotAfter: born.AddDate(20, 0, 0),
-		KeyUsage: x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
-	}, nil, key.Public(), rootKey)
-	stampsOnly := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 0x0A, 0x06, 0x08, 0x2B, 6, 1, 5, 5, 7, 3, 8}}
-	a.signer = issueTest(ts, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "stamps"}, NotBefore: born, NotAfter: until,
-		KeyUsage: x509.KeyUsageDigitalSignature, IsCA: a.ways.unfit, BasicConstraintsValid: true, ExtraExtensions: []pkix.Extension{stampsOnly},
-	}, a.root, key.Public(), rootKey)
-	a.key = key
-}
-
-func issueTest(ts *testscript.TestScript, template, parent *x509.Certificate, key crypto.PublicKey, by *ecdsa.PrivateKey) *x509.Certificate {
-	if parent == nil {
-		parent, key = template, by.Public()
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key, by)
-	ts.Check(err)
-	c, err := x509.ParseCertificate(der)
-	ts.Check(err)
-	return c
+	a.hand = counterfeit.NewAuthorityNamed(subject, born, func(c *x509.Certificate) {
+		c.IsCA = a.ways.unfit
+		if a.ways.until != "" {
+			c.NotAfter = scriptTime(ts, a.ways.until)
+		}
+	})
+	a.root = a.hand.Root
 }
 
 // reply answers a query, well or as the script wants.
@@ -191,19 +165,8 @@ func (a *scriptTSA) reply(ways tsaWays, query []byte, now time.Time) ([]byte, er
 		server := &tsa.Server{CA: a.ca, Now: func() time.Time { return now }}
 		answer = server.Reply(query)
 	} else {
-		q, err := timestamp.ParseRequest(query)
-		if err != nil {
-			return nil, err
-		}
-		t := &timestamp.Timestamp{
-			HashAlgorithm: q.HashAlgorithm, HashedMessage: q.HashedMessage, Time: now, Policy: asn1.ObjectIdentifier{1, 2, 3, 4, 1}, Nonce: q.Nonce,
-			Accuracy: time.Second, AddTSACertificate: true,
-		}
-		if ways.sha512 {
-			sum := sha512.Sum512(q.HashedMessage)
-			t.HashAlgorithm, t.HashedMessage = crypto.SHA512, sum[:]
-		}
-		if answer, err = t.CreateResponseWithOpts(a.signer, a.key, crypto.SHA256); err != nil {
+		var err error
+		if answer, err = a.forge(ways, query, now); err != nil {
 			return nil, err
 		}
 	}
@@ -215,6 +178,23 @@ func (a *scriptTSA) reply(ways tsaWays, query []byte, now time.Time) ([]byte, er
 		answer = answer[:len(answer)-1]
 	}
 	return answer, nil
+}
+
+// forge answers a query by hand.
+func (a *scriptTSA) forge(ways tsaWays, query []byte, now time.Time) ([]byte, error) {
+	q, err := timestamp.ParseRequest(query)
+	if err != nil {
+		return nil, err
+	}
+	t := counterfeit.Forge(a.hand, counterfeit.Query{Imprint: [32]byte(q.HashedMessage), Nonce: q.Nonce, At: now})
+	if ways.forge != "" {
+		bad, ok := counterfeit.Find(ways.forge)
+		if !ok {
+			return nil, fmt.Errorf("no bad token is called %s", ways.forge)
+		}
+		bad.Change(t)
+	}
+	return t.Response(), nil
 }
 
 // flip changes one bit of the byte so far behind the last place of some bytes.
@@ -298,11 +278,20 @@ func cmdToken(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	var ways tsaWays
 	ts.Check(ways.parse(args[3:]))
-	q, err := tsa.NewRequest(sha256.Sum256([]byte(ts.ReadFile(args[1]))), "")
+	token := a.stored(ts, ways, []byte(ts.ReadFile(args[1])))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), token, 0o644))
+}
+
+// stored is a token over a file as it would lie in a ledger. One that cannot be
+// written as tokens are kept is left as it comes, as a forger would.
+func (a *scriptTSA) stored(ts *testscript.TestScript, ways tsaWays, file []byte) []byte {
+	q, err := tsa.NewRequest(sha256.Sum256(file), "")
 	ts.Check(err)
 	answer, err := a.reply(ways, q.Bytes(), scriptTime(ts, ways.clock))
 	ts.Check(err)
 	stored, _, err := tsa.Normalize(answer)
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), stored, 0o644))
+	if err != nil {
+		return answer
+	}
+	return stored
 }

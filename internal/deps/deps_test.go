@@ -18,7 +18,7 @@ const module = "github.com/VaultSovereign/git-vaultmesh"
 // rows is the house, from the ground up; docs/architecture.md draws it.
 var rows = [][]string{
 	{"internal/fault"},
-	{"internal/canon", "internal/gitrepo", "internal/lockfile"},
+	{"internal/canon", "internal/counterfeit", "internal/gitrepo", "internal/lockfile"},
 	{"internal/bundle", "internal/merkle", "internal/sign", "internal/tsa", "hooks", "receipt"},
 	{"internal/policy", "internal/query", "internal/rules", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
@@ -27,6 +27,9 @@ var rows = [][]string{
 	{"internal/cli"},
 	{"cmd/git-remembrancer", "cmd/git-vaultmesh", "internal/bench"},
 }
+
+// forTests is what no program is made of.
+const forTests = "internal/counterfeit"
 
 func rowOf(pkg string) int {
 	return slices.IndexFunc(rows, func(row []string) bool { return slices.Contains(row, pkg) })
@@ -71,6 +74,9 @@ func TestImportsPointDown(t *testing.T) {
 			below, ours := strings.CutPrefix(imported, module+"/")
 			if ours && rowOf(below) >= row {
 				t.Errorf("%s (row %d) imports %s (row %d)", pkg, row, below, rowOf(below))
+			}
+			if below == forTests {
+				t.Errorf("%s imports %s, which is for tests", pkg, below)
 			}
 			if row == 0 && strings.Contains(imported, ".") {
 				t.Errorf("%s imports %s, and the ground row has the standard library only", pkg, imported)

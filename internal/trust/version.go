@@ -96,22 +96,29 @@ func names(who []*person) []string {
 // a receipt ask for. Each of them must be met; where none is about it, any one
 // principal is enough. The fault is NotEnough (VM603).
 func (v *Version) enough(r *receipt.Receipt, who []*person) error {
+	for _, q := range v.Quorums(r) {
+		if err := v.reached(q, who); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Quorums are those that must all be reached for a receipt: of every threshold that is
+// about it, or one of any principals where none is.
+func (v *Version) Quorums(r *receipt.Receipt) []receipt.Quorum {
+	var list []receipt.Quorum
 	met := false
 	for _, t := range v.Covenant.Thresholds {
-		if !concerns(t, r) {
-			continue
-		}
-		met = true
-		for _, q := range t.Signers {
-			if err := v.reached(q, who); err != nil {
-				return err
-			}
+		if concerns(t, r) {
+			met = true
+			list = append(list, t.Signers...)
 		}
 	}
-	if met {
-		return nil
+	if !met {
+		return []receipt.Quorum{{Count: 1}}
 	}
-	return v.reached(receipt.Quorum{Count: 1}, who)
+	return list
 }
 
 // reached counts persons, never keys or signatures.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/counterfeit"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
@@ -37,14 +38,14 @@ func serving(t *testing.T, f http.HandlerFunc) *httptest.Server {
 }
 
 // honest answers each query with a good token.
-func honest(t *testing.T, a *authority) http.HandlerFunc {
+func honest(t *testing.T, a *counterfeit.Authority) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", replyType)
 		w.Write(reply(t, a, r))
 	}
 }
 
-func reply(t *testing.T, a *authority, r *http.Request) []byte {
+func reply(t *testing.T, a *counterfeit.Authority, r *http.Request) []byte {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		t.Error(err)
@@ -55,18 +56,18 @@ func reply(t *testing.T, a *authority, r *http.Request) []byte {
 		return nil
 	}
 	f := forge(a, newRequest(t))
-	f.nonce = nil
-	f.accuracy = read.nonce // where the nonce would be
-	return f.response()
+	f.Nonce = nil
+	f.Accuracy = read.nonce // where the nonce would be
+	return f.Response()
 }
 
-func stamp(ctx context.Context, a *authority, url string) ([]byte, error) {
+func stamp(ctx context.Context, a *counterfeit.Authority, url string) ([]byte, error) {
 	client := Client{Now: clock}
-	return client.Stamp(ctx, Authority{Name: "test", URL: url, Trust: a.trust()}, sha256.Sum256([]byte("signature")))
+	return client.Stamp(ctx, Authority{Name: "test", URL: url, Trust: trustIn(a)}, sha256.Sum256([]byte("signature")))
 }
 
 func TestStamp(t *testing.T) {
-	a := newAuthority(t)
+	a := newAuthority()
 	s := serving(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != "POST" || r.Header.Get("Content-Type") != queryType || r.Header.Get("X-Token") != "" {
 			t.Errorf("%s %v", r.Method, r.Header)
@@ -78,14 +79,14 @@ func TestStamp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token, err := Parse(stored); err != nil || token.Verify(a.trust()) != nil {
+	if token, err := Parse(stored); err != nil || token.Verify(trustIn(a)) != nil {
 		t.Errorf("what is returned does not hold: %v", err)
 	}
 }
 
 // What is wrong with an answer over HTTP, each with its code.
 func TestStampRefuses(t *testing.T) {
-	a := newAuthority(t)
+	a := newAuthority()
 	good := honest(t, a)
 	for _, test := range []struct {
 		name   string
@@ -163,7 +164,7 @@ func TestStampRefuses(t *testing.T) {
 
 // Servers that never come to an end do so within the time that is given.
 func TestStampEndsInTime(t *testing.T) {
-	a := newAuthority(t)
+	a := newAuthority()
 	wait := func(r *http.Request) { <-r.Context().Done() }
 	for name, answer := range map[string]http.HandlerFunc{
 		"hung": func(_ http.ResponseWriter, r *http.Request) {
@@ -182,7 +183,7 @@ func TestStampEndsInTime(t *testing.T) {
 	} {
 		s := serving(t, answer)
 		client := Client{Now: clock}
-		_, err := client.Stamp(t.Context(), Authority{Name: "slow", URL: s.URL, Trust: a.trust(), Timeout: brief}, [32]byte{})
+		_, err := client.Stamp(t.Context(), Authority{Name: "slow", URL: s.URL, Trust: trustIn(a), Timeout: brief}, [32]byte{})
 		if !fault.Has(err, fault.TSAUnreachable) || !strings.Contains(err.Error(), "in time") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -212,7 +213,7 @@ func TestStampWhereNobodyListens(t *testing.T) {
 	}
 	address := l.Addr().String()
 	l.Close()
-	_, err = stamp(t.Context(), newAuthority(t), "http://"+address+"/")
+	_, err = stamp(t.Context(), newAuthority(), "http://"+address+"/")
 	if !fault.Has(err, fault.TSAUnreachable) || fault.From(err).Details["url"] != "http://"+address+"/" {
 		t.Errorf("got %v", err)
 	}
@@ -225,14 +226,14 @@ func TestStampCanBeStopped(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	})
-	if _, err := stamp(ctx, newAuthority(t), s.URL); !fault.Has(err, fault.Interrupted) {
+	if _, err := stamp(ctx, newAuthority(), s.URL); !fault.Has(err, fault.Interrupted) {
 		t.Errorf("got %v", err)
 	}
 }
 
 // A redirection is followed on the same host; the header goes nowhere else.
 func TestRedirections(t *testing.T) {
-	a := newAuthority(t)
+	a := newAuthority()
 	other := serving(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("another host is asked: %v", r.Header) })
 	s := serving(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer abc" {
@@ -248,7 +249,7 @@ func TestRedirections(t *testing.T) {
 		}
 	})
 	client := Client{Now: clock}
-	at := Authority{Name: "test", Trust: a.trust(), Header: "Authorization: Bearer abc"}
+	at := Authority{Name: "test", Trust: trustIn(a), Header: "Authorization: Bearer abc"}
 	at.URL = s.URL + "/near"
 	if _, err := client.Stamp(t.Context(), at, sha256.Sum256([]byte("signature"))); err != nil {
 		t.Errorf("near: %v", err)
@@ -260,7 +261,7 @@ func TestRedirections(t *testing.T) {
 }
 
 func TestNoRedirectionOutOfTLS(t *testing.T) {
-	a := newAuthority(t)
+	a := newAuthority()
 	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://"+r.Host+"/", http.StatusTemporaryRedirect)
 	}))
@@ -268,7 +269,7 @@ func TestNoRedirectionOutOfTLS(t *testing.T) {
 	secure.StartTLS()
 	defer secure.Close()
 	client := Client{Now: clock, Transport: secure.Client().Transport}
-	_, err := client.Stamp(t.Context(), Authority{Name: "test", URL: secure.URL, Trust: a.trust()}, [32]byte{})
+	_, err := client.Stamp(t.Context(), Authority{Name: "test", URL: secure.URL, Trust: trustIn(a)}, [32]byte{})
 	if !fault.Has(err, fault.TSAAnswer) {
 		t.Errorf("got %v", err)
 	}
@@ -302,9 +303,9 @@ func (n neverAsked) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestBootstrap(t *testing.T) {
-	a, other := newAuthority(t), newAuthority(t)
+	a, other := newAuthority(), newAuthority()
 	var file []byte
-	for _, c := range [][]byte{other.root.Raw, a.root.Raw} {
+	for _, c := range [][]byte{other.Root.Raw, a.Root.Raw} {
 		file = append(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c})...)
 	}
 	s := serving(t, func(w http.ResponseWriter, r *http.Request) {
@@ -324,9 +325,9 @@ func TestBootstrap(t *testing.T) {
 		}
 	})
 	client := Client{Now: clock}
-	for _, pin := range []Pin{sha256.Sum256(a.root.Raw), sha256.Sum256(a.root.RawSubjectPublicKeyInfo)} {
+	for _, pin := range []Pin{sha256.Sum256(a.Root.Raw), sha256.Sum256(a.Root.RawSubjectPublicKeyInfo)} {
 		got, err := client.Bootstrap(t.Context(), s.URL, pin)
-		if err != nil || len(got) != 1 || !got[0].Equal(a.root) {
+		if err != nil || len(got) != 1 || !got[0].Equal(a.Root) {
 			t.Errorf("got %d certificates, %v", len(got), err)
 		}
 	}
@@ -370,15 +371,15 @@ func TestParsePin(t *testing.T) {
 }
 
 func TestParseCertificates(t *testing.T) {
-	a := newAuthority(t)
-	one := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.Raw})
-	two := append(append([]byte("Root:\n"), one...), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.signer.Raw})...)
+	a := newAuthority()
+	one := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Root.Raw})
+	two := append(append([]byte("Root:\n"), one...), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Signer.Raw})...)
 	for want, b := range map[int][]byte{1: one, 2: two} {
 		if got, err := ParseCertificates(b); err != nil || len(got) != want {
 			t.Errorf("PEM: %d, %v", len(got), err)
 		}
 	}
-	if got, err := ParseCertificates(append(bytes.Clone(a.root.Raw), a.signer.Raw...)); err != nil || len(got) != 2 {
+	if got, err := ParseCertificates(append(bytes.Clone(a.Root.Raw), a.Signer.Raw...)); err != nil || len(got) != 2 {
 		t.Errorf("DER: %d, %v", len(got), err)
 	}
 	for name, b := range map[string][]byte{
@@ -387,7 +388,7 @@ func TestParseCertificates(t *testing.T) {
 		"a key":           append(bytes.Clone(one), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte{1}})...),
 		"cut":             two[:len(two)-20],
 		"damaged":         bytes.Replace(two, []byte("\nMII"), []byte("\nM!!"), 1),
-		"bytes behind it": append(bytes.Clone(a.root.Raw), 0),
+		"bytes behind it": append(bytes.Clone(a.Root.Raw), 0),
 		"too large":       make([]byte, maxCertificates+1),
 	} {
 		if got, err := ParseCertificates(b); !fault.Has(err, fault.BadCertificate) || got != nil {

@@ -77,7 +77,7 @@ func TestFreeTSAUnderAnotherRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := token.Verify(Trust{Roots: newAuthority(t).trust().Roots}); !fault.Has(err, fault.TSAUntrusted) {
+	if err := token.Verify(Trust{Roots: trustIn(newAuthority()).Roots}); !fault.Has(err, fault.TSAUntrusted) {
 		t.Errorf("another root: %v", err)
 	}
 	if err := token.Verify(Trust{}); !fault.Has(err, fault.TSAUntrusted) {

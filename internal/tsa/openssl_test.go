@@ -140,20 +140,20 @@ func TestWeVerifyOpenSSLs(t *testing.T) {
 func acceptFromOpenSSL(t *testing.T, hash, kind string) {
 	dir := t.TempDir()
 	now := time.Now() // openssl stamps with its own clock
-	a := newAuthority(t)
+	a := newAuthority()
 	if kind == "RSA" {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.key = key
+		a.Key = key
 	}
-	a.certify(t, func(c *x509.Certificate) {
+	a.Certify(func(c *x509.Certificate) {
 		c.NotBefore, c.NotAfter = now.AddDate(0, 0, -1), now.AddDate(0, 0, 1)
 	})
-	write(t, dir, "root.pem", pemOf(a.root))
-	write(t, dir, "signer.pem", pemOf(a.signer))
-	write(t, dir, "key.pem", keyPEM(t, a.key))
+	write(t, dir, "root.pem", pemOf(a.Root))
+	write(t, dir, "signer.pem", pemOf(a.Signer))
+	write(t, dir, "key.pem", keyPEM(t, a.Key))
 	write(t, dir, "serial", []byte("01\n"))
 	write(t, dir, "tsa.cnf", []byte(strings.ReplaceAll(configuration, "HASH", hash)))
 	q := newRequest(t)
@@ -162,11 +162,11 @@ func acceptFromOpenSSL(t *testing.T, hash, kind string) {
 	if err != nil {
 		t.Fatal(out)
 	}
-	stored, token, err := q.Accept(read(t, dir, "r.tsr"), a.trust(), now)
+	stored, token, err := q.Accept(read(t, dir, "r.tsr"), trustIn(a), now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := Parse(stored); err != nil || again.Verify(a.trust()) != nil || token.Policy != "1.2.3.4.1" {
+	if again, err := Parse(stored); err != nil || again.Verify(trustIn(a)) != nil || token.Policy != "1.2.3.4.1" {
 		t.Errorf("what is kept does not hold: %v", err)
 	}
 	write(t, dir, "kept.tsr", stored)

@@ -19,6 +19,7 @@ import (
 
 	tag "golang.org/x/crypto/cryptobyte/asn1"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/counterfeit"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
@@ -74,13 +75,13 @@ func TestServerCutsItsTime(t *testing.T) {
 }
 
 func imprintOf(oid asn1.ObjectIdentifier, length int) []byte {
-	return sequence(sequence(id(oid), []byte{5, 0}), octets(make([]byte, length)))
+	return sequence(sequence(counterfeit.ID(oid), []byte{5, 0}), counterfeit.Octets(make([]byte, length)))
 }
 
 // What is asked, and the failure that RFC 3161 has for it.
 func TestServerRejects(t *testing.T) {
 	s := newServer(t, t.TempDir()+"/tsa")
-	one, good := integer(big.NewInt(1)), imprintOf(oidSHA256, 32)
+	one, good := counterfeit.Integer(1), imprintOf(oidSHA256, 32)
 	policy, _ := parsePolicy("1.2.3")
 	ours, _ := parsePolicy(Policy)
 	for _, test := range []struct {
@@ -91,20 +92,20 @@ func TestServerRejects(t *testing.T) {
 		{"the least", sequence(one, good), ""},
 		{"SHA-384", sequence(one, imprintOf(oidSHA384, 48)), ""},
 		{"SHA-512", sequence(one, imprintOf(oidSHA512, 64)), ""},
-		{"our policy", sequence(one, good, id(ours), integer(big.NewInt(-5)), []byte{1, 1, 0xFF}), ""},
+		{"our policy", sequence(one, good, counterfeit.ID(ours), counterfeit.Integer(-5), []byte{1, 1, 0xFF}), ""},
 		{"nothing", nil, "wrong format"},
 		{"text", []byte("hello"), "wrong format"},
 		{"bytes behind it", append(sequence(one, good), 5, 0), "wrong format"},
 		{"bytes in it", sequence(one, good, []byte{5, 0}), "wrong format"},
 		{"no imprint", sequence(one), "wrong format"},
-		{"version 2", sequence(integer(big.NewInt(2)), good), "not permitted"},
+		{"version 2", sequence(counterfeit.Integer(2), good), "not permitted"},
 		{"MD5", sequence(one, imprintOf(asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 5}, 16)), "Algorithm"},
 		{"SHA-1", sequence(one, imprintOf(asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, 20)), "Algorithm"},
 		{"SHA-256 too short", sequence(one, imprintOf(oidSHA256, 31)), "wrong format"},
 		{"SHA-512 too short", sequence(one, imprintOf(oidSHA512, 32)), "wrong format"},
-		{"other policy", sequence(one, good, id(policy)), "policy is not supported"},
-		{"critical extension", sequence(one, good, wrapped(context0, sequence(id(policy), []byte{1, 1, 0xFF}, octets(nil)))), "extension is not supported"},
-		{"extension", sequence(one, good, wrapped(context0, sequence(id(policy), octets(nil)))), "extension is not supported"},
+		{"other policy", sequence(one, good, counterfeit.ID(policy)), "policy is not supported"},
+		{"critical extension", sequence(one, good, wrapped(context0, sequence(counterfeit.ID(policy), []byte{1, 1, 0xFF}, counterfeit.Octets(nil)))), "extension is not supported"},
+		{"extension", sequence(one, good, wrapped(context0, sequence(counterfeit.ID(policy), counterfeit.Octets(nil)))), "extension is not supported"},
 		{"endless nonce", sequence(one, good, wrapped(tag.INTEGER, bytes.Repeat([]byte{1}, 200))), "wrong format"},
 		{"indefinite length", append(append([]byte{0x30, 0x80}, sequence(one, good)[2:]...), 0, 0), "wrong format"},
 	} {
@@ -123,7 +124,7 @@ func TestServerRejects(t *testing.T) {
 // token holds in both cases, but only one can show it.
 func TestServerHonoursCertReq(t *testing.T) {
 	s := newServer(t, t.TempDir()+"/tsa")
-	_, without, err := Normalize(s.Reply(sequence(integer(big.NewInt(1)), imprintOf(oidSHA256, 32))))
+	_, without, err := Normalize(s.Reply(sequence(counterfeit.Integer(1), imprintOf(oidSHA256, 32))))
 	if err != nil || len(without.signed.certificates) != 0 {
 		t.Errorf("not asked for: %v", err)
 	}
@@ -467,8 +468,8 @@ func TestServeRefusesABadPolicy(t *testing.T) {
 func FuzzReply(f *testing.F) {
 	s := newServer(f, f.TempDir()+"/tsa")
 	f.Add(newRequest(f).Bytes())
-	f.Add(sequence(integer(big.NewInt(1)), imprintOf(oidSHA512, 64)))
-	f.Add(sequence(integer(big.NewInt(1)), wrapped(tag.SET)))
+	f.Add(sequence(counterfeit.Integer(1), imprintOf(oidSHA512, 64)))
+	f.Add(sequence(counterfeit.Integer(1), wrapped(tag.SET)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, err := grantedToken(s.Reply(b)); err != nil && !fault.Has(err, fault.TSARefused) {
 			t.Fatalf("%x: %v", b, err)

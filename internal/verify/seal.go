@@ -250,7 +250,10 @@ func (c *court) onRails(t *tally, e *ledger.Entry, f trust.Finding) {
 		t.checked(StepRails)
 		sealed := len(all) == 0 && !f.Since.IsZero() && rail.Count == 1
 		have := len(rail.Among(all))
-		if !sealed && (f.Since.IsZero() || have < rail.Count) {
+		if f.Since.IsZero() { // not enough have signed, and no time-stamp proves when
+			have = 0
+		}
+		if !sealed && have < rail.Count {
 			t.problem(ledger.Problem{Step: StepRails, Path: e.Path, Err: notStamped(e, rail, have)})
 			return
 		}
