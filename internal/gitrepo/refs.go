@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -147,6 +148,35 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	}
 	// An interruption must not keep us from seeing what was done.
 	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
+}
+
+// UpdateLogged is UpdateRef, and has git keep a log of the ref, which says when it got
+// which value.
+func (r *Repo) UpdateLogged(ctx context.Context, name string, new, old OID, why string) error {
+	expected := old
+	if old == "" {
+		expected = ZeroOID(r.algorithm)
+	}
+	_, err := r.git.run(ctx, nil, append(slices.Clone(durable), "update-ref", "--create-reflog", "--no-deref", "-m", why, name, string(new), string(expected))...)
+	if err == nil {
+		return nil
+	}
+	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
+}
+
+// Since is when a ref got the value that it has, by its log: zero where that does not say.
+func (r *Repo) Since(ctx context.Context, name string) (time.Time, error) {
+	out, err := r.git.run(ctx, nil, "-c", "log.showSignature=false", "log", "--walk-reflogs", "-1", "--format=%gd", "--date=unix", "--end-of-options", name, "--")
+	var f *failure
+	if asFailure(err, &f) {
+		return time.Time{}, nil
+	}
+	_, at, _ := strings.Cut(strings.TrimSpace(string(out)), "@{")
+	seconds, unread := strconv.ParseInt(strings.TrimSuffix(at, "}"), 10, 64)
+	if err != nil || unread != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(seconds, 0).UTC(), nil
 }
 
 // DeleteRef deletes a ref that is at old. The faults are those of [Repo.UpdateRef].
