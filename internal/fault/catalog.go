@@ -124,6 +124,7 @@ const (
 	Equivocation     Code = "VM707" // one principal signed two seals that cannot both be true
 	NoContradiction  Code = "VM708" // two seals that can both be true
 	RefRefused       Code = "VM709" // a remote that takes no refs but branches and tags
+	TooMuch          Code = "VM710" // a remote that sends more than is taken at once
 	Internal         Code = "VM901" // a fault of this program
 	Interrupted      Code = "VM902" // stopped by the user
 	OutputFailed     Code = "VM903" // standard output cannot be written
@@ -285,6 +286,7 @@ var catalog = map[Code]Entry{
 		"git vaultmesh prove {first} --against {second}"},
 	NoContradiction: {ExitNotFound, "two seals that can both be true", "see what each is over, and who signed it:\ngit vaultmesh show ID"},
 	RefRefused:      {ExitPeer, "remote takes no such ref", "what is recorded stays here; keep the ledger on a branch, which every host takes (docs/forges.md):\ngit vaultmesh init --branch"},
+	TooMuch:         {ExitInvalid, "remote sends too much", "ask whoever keeps it what is in it; if it is meant, allow more:\ngit config vaultmesh.maxFetch 32g"},
 	BadBundle:       {ExitInvalid, "no ledger in the file", "make it where the ledger is, with all of its history:\ngit bundle create FILE refs/vaultmesh/ledger"},
 	Internal:        {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
 	Interrupted:     {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},

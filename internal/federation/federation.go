@@ -131,7 +131,7 @@ func (p Place) ask(ctx context.Context, peer string) (Arrival, error) {
 	case fault.Has(err, fault.RemoteFailed):
 		a.State, a.Err = Unreachable, err
 		return a, nil
-	case fault.Has(err, fault.Invalid), fault.Has(err, fault.Incomplete):
+	case fault.Has(err, fault.Invalid), fault.Has(err, fault.Incomplete), fault.Has(err, fault.TooMuch):
 		a.State, a.Err = HeldBack, err
 		return a, nil
 	case err != nil:

@@ -464,7 +464,9 @@ func lostLock(err error) bool {
 }
 
 func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, to string) error {
-	_, err := r.git.talk(ctx, maxTransfer, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
+	g := r.git
+	g.landing = filepath.Join(r.CommonDir, "objects", "pack")
+	err := g.transfer(ctx, nil, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
 		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
 	if err != nil {
 		return remoteFault(err, remote, "the ledger cannot be fetched from %s")
@@ -499,8 +501,8 @@ func (r *Repo) PushLeased(ctx context.Context, messages io.Writer, remote string
 
 func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref string, options ...string) error {
 	// Habits of the user's that would push more.
-	args := append([]string{"push", "--quiet", "--no-follow-tags", "--recurse-submodules=no"}, options...)
-	_, err := r.git.talk(ctx, maxTransfer, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
+	args := append([]string{"push", "--quiet", "--progress", "--no-follow-tags", "--recurse-submodules=no"}, options...)
+	err := r.git.transfer(ctx, nil, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
 	var f *failure
 	if asFailure(err, &f) {
 		if f.says("failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value provided", "reference already exists") {
