@@ -500,8 +500,8 @@ func (r *Repo) PushLeased(ctx context.Context, messages io.Writer, remote string
 }
 
 func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref string, options ...string) error {
-	// Habits of the user's that would push more.
-	args := append([]string{"push", "--quiet", "--progress", "--no-follow-tags", "--recurse-submodules=no"}, options...)
+	// Habits of the user's, and of a mirror, that would push more.
+	args := append(oneRef(remote), append([]string{"push", "--quiet", "--progress", "--no-follow-tags", "--recurse-submodules=no"}, options...)...)
 	err := r.git.transfer(ctx, nil, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
 	var f *failure
 	if asFailure(err, &f) {
@@ -514,6 +514,16 @@ func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref s
 		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
 	}
 	return err
+}
+
+// oneRef has git take a remote for none that mirrors all refs (remote.NAME.mirror): then it
+// would push no single one, and delete what is not here. What cannot be said of a name in
+// such a way is said of no remote.
+func oneRef(remote string) []string {
+	if strings.ContainsAny(remote, "=\n") {
+		return nil
+	}
+	return []string{"-c", "remote." + remote + ".mirror=false"}
 }
 
 // copyTags gives another repository, which sees the objects of r, its tags.
