@@ -105,6 +105,7 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 		return nil, err
 	}
 	defer done()
+	place.Merged = func(merges []gitrepo.OID) error { return c.all(a, merges) }
 	var arrivals []federation.Arrival
 	for _, name := range names {
 		arrival, err := place.Ask(a.ctx, name)

@@ -29,6 +29,9 @@ type Place struct {
 	Terms    *verify.Terms
 	Messages io.Writer // where git's words and questions go
 	Progress func()    // called for each receipt that is judged
+	// Merged is called with merges that are made because somebody else was quicker to push,
+	// before they are pushed; nil for nobody.
+	Merged func(merges []gitrepo.OID) error
 }
 
 // How a peer's ledger stands to the one here.
@@ -524,7 +527,7 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return false, fault.New(fault.LostRace, "others push to %s all the time, and were quicker %d times", a.Peer, tries+1).Because(err)
 		}
 		if a = again; a.State == Ahead || a.State == Diverged {
-			if _, _, err := p.Take(ctx, []Arrival{a}); err != nil {
+			if err := p.takeQuicker(ctx, a); err != nil {
 				return false, err
 			}
 		}
@@ -532,6 +535,15 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return false, err
 		}
 	}
+}
+
+// takeQuicker takes what somebody pushed meanwhile.
+func (p Place) takeQuicker(ctx context.Context, a Arrival) error {
+	_, merges, err := p.Take(ctx, []Arrival{a})
+	if err == nil && p.Merged != nil {
+		err = p.Merged(merges)
+	}
+	return err
 }
 
 // presentable says whether others would accept what a peer gets now: receipts that
