@@ -37,12 +37,14 @@ func together(here string, theirs []string) string {
 		case within(ours, other):
 			here = there
 		default:
+			theirs := setOf(other)
+			all := []string{there}
 			for _, p := range ours {
-				if !slices.Contains(other, p) {
-					there += "\n\n" + p
+				if !theirs[p] {
+					all = append(all, p)
 				}
 			}
-			here = there
+			here = strings.Join(all, "\n\n")
 		}
 	}
 	return here
@@ -50,7 +52,18 @@ func together(here string, theirs []string) string {
 
 // within tells whether all of some paragraphs are among others.
 func within(some, all []string) bool {
-	return !slices.ContainsFunc(some, func(p string) bool { return !slices.Contains(all, p) })
+	set := setOf(all)
+	return !slices.ContainsFunc(some, func(p string) bool { return !set[p] })
+}
+
+// setOf keeps a comparison from taking the product of two lengths: strangers write notes
+// of as many paragraphs as they like.
+func setOf(paragraphs []string) map[string]bool {
+	set := make(map[string]bool, len(paragraphs))
+	for _, p := range paragraphs {
+		set[p] = true
+	}
+	return set
 }
 
 // paragraphs are the parts of a text between empty lines.

@@ -377,6 +377,7 @@ func (a *app) open(noLazyFetch bool) error {
 	if a.config, err = config.Load(a.gitConfig); err != nil {
 		return err
 	}
+	a.repo.MayTake(a.config.MaxTake)
 	a.refs, err = a.repo.Exact(a.ctx, a.config.Ref, setup.TrackingRef(a.config.DefaultRemote(), a.config.Ref), notes.Ref)
 	if fault.Has(err, fault.Interrupted) {
 		return err

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -143,7 +144,7 @@ func (c *peerStatusCmd) Run(a *app) error {
 			return err
 		}
 		arrivals = append(arrivals, arrival)
-		p := metPeer{Peer: name, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
+		p := metOf(arrival)
 		if arrival.Err != nil {
 			p.fail(arrival.Err)
 		}
@@ -184,15 +185,29 @@ func (a *app) explainPeer(place federation.Place, p metPeer) {
 	if p.State != federation.HeldBack {
 		return
 	}
-	refs, err := a.repo.Exact(a.ctx, federation.SeenRef(p.Peer, place.Ref), federation.IncomingRef(p.Peer, place.Ref))
+	seen, incoming := federation.SeenRef(p.Peer, place.Ref), federation.IncomingRef(p.Peer, place.Ref)
+	refs, err := a.repo.Exact(a.ctx, seen, incoming)
 	if err != nil {
 		return
 	}
-	for _, ref := range []struct{ name, what string }{{federation.SeenRef(p.Peer, place.Ref), "showed before"}, {federation.IncomingRef(p.Peer, place.Ref), "shows now"}} {
-		if id := refs[ref.name]; id != "" {
-			a.out.line("  %s  %s  %s", pad(ref.what, -13), id.Short(), ref.name)
-		}
+	a.exhibit("showed before", refs[seen].Short(), seen, "since", p.since)
+	if removal, err := place.Removal(a.ctx, p.Peer); err == nil && removal != nil {
+		a.exhibit("shows now", "none", federation.RemovedRef(p.Peer, place.Ref), "found on", removal.Noticed)
+		return
 	}
+	a.exhibit("shows now", refs[incoming].Short(), incoming, "", time.Time{})
+}
+
+// exhibit prints one thing that a peer showed, and where that stays.
+func (a *app) exhibit(when, id, ref, word string, at time.Time) {
+	if id == "" {
+		return
+	}
+	if !at.IsZero() {
+		now := a.env.Now()
+		ref += "  " + word + " " + gitDate(at.In(now.Location()), a.config.Date, now)
+	}
+	a.out.line("  %s  %s  %s", pad(when, -13), pad(id, -10), ref)
 }
 
 type peerAcceptCmd struct {
@@ -218,6 +233,10 @@ func (c *peerAcceptCmd) Run(a *app) error {
 			Before string `json:"before"`
 			Now    string `json:"now"`
 		}{c.Peer, string(before), string(now)})
+	}
+	if now == "" {
+		a.out.line("%s may have no ledger, and the next sync gives it this one; before it showed %s", c.Peer, cmp.Or(before.Short(), "nothing"))
+		return nil
 	}
 	a.out.line("%s may show %s from now on; before it showed %s", c.Peer, now.Short(), cmp.Or(before.Short(), "nothing"))
 	return nil

@@ -58,7 +58,7 @@ func (c *recordCmd) Run(a *app) error {
 	if err := a.present(c.fetching); err != nil {
 		return err
 	}
-	if c.Push && a.config.PushRemote() == "" {
+	if c.Push && a.config.PushRemote() == "" && len(a.config.Peers) == 0 {
 		return fault.New(fault.PushFailed, "there is no remote to push to, so nothing is recorded").With("ref", a.config.Ref)
 	}
 	if c.Batch != "" {

@@ -89,6 +89,7 @@ type standingPeer struct {
 var standingWords = map[federation.State]string{
 	federation.Same: "up to date", federation.Ahead: "has more; git vaultmesh sync takes it", federation.Behind: "lacks something; git vaultmesh sync pushes it",
 	federation.Diverged: "has diverged; git vaultmesh sync merges it", federation.Empty: "not met yet; git vaultmesh sync meets it",
+	federation.HeldBack: "held back; git vaultmesh peer status says why",
 }
 
 // standing says how the peers stand to a head, by what is known here of them: what
@@ -101,7 +102,8 @@ func (a *app) standing(head gitrepo.OID) ([]standingPeer, error) {
 	}
 	for _, name := range names {
 		tracking, seen := setup.TrackingRef(name, a.config.Ref), federation.SeenRef(name, a.config.Ref)
-		refs, err := a.repo.Exact(a.ctx, tracking, seen)
+		incoming, removed := federation.IncomingRef(name, a.config.Ref), federation.RemovedRef(name, a.config.Ref)
+		refs, err := a.repo.Exact(a.ctx, tracking, seen, incoming, removed)
 		if err != nil {
 			return nil, err
 		}
@@ -120,6 +122,9 @@ func (a *app) standing(head gitrepo.OID) ([]standingPeer, error) {
 		state, err := federation.Standing(a.ctx, a.repo, head, there)
 		if err != nil {
 			return nil, err
+		}
+		if refs[incoming] != "" || refs[removed] != "" {
+			state = federation.HeldBack
 		}
 		list = append(list, standingPeer{name, state, string(there)})
 	}

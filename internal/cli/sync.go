@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
@@ -77,7 +78,19 @@ type metPeer struct {
 	Notes    bool             `json:"notes"` // were pushed
 	Code     fault.Code       `json:"code,omitempty"`
 	Message  string           `json:"message,omitempty"`
+	Before   string           `json:"before,omitempty"` // the head that it showed before, of one that shows less
+	Since    string           `json:"since,omitempty"`  // when it was seen first that it showed that
+	since    time.Time
 	err      error
+}
+
+// metOf is what an arrival says of a peer.
+func metOf(a federation.Arrival) metPeer {
+	p := metPeer{Peer: a.Peer, State: a.State, Head: string(a.Head), Receipts: a.New, Before: string(a.Before), since: a.Since}
+	if !a.Since.IsZero() {
+		p.Since = a.Since.UTC().Format(time.RFC3339)
+	}
+	return p
 }
 
 func (p *metPeer) fail(err error) {
@@ -92,6 +105,7 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 		return nil, err
 	}
 	defer done()
+	place.Merged = func(merges []gitrepo.OID) error { return c.all(a, merges) }
 	var arrivals []federation.Arrival
 	for _, name := range names {
 		arrival, err := place.Ask(a.ctx, name)
@@ -128,7 +142,7 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 // give pushes what a peer lacks. An error is an interruption: what is wrong with the
 // peer is said of it.
 func (c *syncCmd) give(a *app, place federation.Place, arrival federation.Arrival) (metPeer, error) {
-	p := metPeer{Peer: arrival.Peer, State: arrival.State, Head: string(arrival.Head), Receipts: arrival.New}
+	p := metOf(arrival)
 	err := arrival.Err
 	if err == nil && !c.NoPush {
 		p.Pushed, err = place.Give(a.ctx, arrival)

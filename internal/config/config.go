@@ -5,7 +5,9 @@ package config
 
 import (
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,6 +30,7 @@ type Config struct {
 	PushTo  string     // remote.pushDefault
 	Peers   []string   // the remotes with remote.NAME.vaultmesh, sorted
 	Sync    bool       // vaultmesh.autopush: sync after recording
+	MaxTake int64      // vaultmesh.maxFetch: how many bytes a remote may send at once, 0 for what is usual
 	Cosign  bool       // vaultmesh.cosign: sign the receipts of merges that sync makes
 	Partial bool       // the clone lacks objects that its remote has
 	Unknown []string   // names below vaultmesh. that nothing reads
@@ -60,7 +63,7 @@ type Signing struct {
 }
 
 // The names below vaultmesh. that this version reads.
-var known = []string{"vaultmesh.autopush", "vaultmesh.cosign", "vaultmesh.keyfile", "vaultmesh.ledger", "vaultmesh.ref", "vaultmesh.sign"}
+var known = []string{"vaultmesh.autopush", "vaultmesh.cosign", "vaultmesh.keyfile", "vaultmesh.ledger", "vaultmesh.maxfetch", "vaultmesh.ref", "vaultmesh.sign"}
 
 // Load reads the settings out of git's configuration. A value of the wrong
 // form is a fault BadConfig (VM104).
@@ -121,6 +124,11 @@ func Load(c gitrepo.Config) (Config, error) {
 			}
 		}
 	}
+	if most, ok := c.Value("vaultmesh.maxfetch"); ok {
+		if cfg.MaxTake, ok = size(most); !ok {
+			return cfg, bad("vaultmesh.maxFetch", most, "a number of bytes above 0, such as 500m or 32g")
+		}
+	}
 	_, cfg.Partial = c.Value("extensions.partialclone")
 	if cfg.TSAs, err = authorities(c); err != nil {
 		return cfg, err
@@ -131,6 +139,17 @@ func Load(c gitrepo.Config) (Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// size reads a number as git does (git-config(1), "Values", integer), of bytes.
+func size(text string) (bytes int64, ok bool) {
+	digits := strings.TrimRight(text, "kKmMgG")
+	unit := map[string]int64{"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}[strings.ToLower(text[len(digits):])]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || unit == 0 || n <= 0 || n > math.MaxInt64/unit {
+		return 0, false
+	}
+	return n * unit, true
 }
 
 // PeerMark is the setting that makes a remote a peer.

@@ -124,6 +124,7 @@ const (
 	Equivocation     Code = "VM707" // one principal signed two seals that cannot both be true
 	NoContradiction  Code = "VM708" // two seals that can both be true
 	RefRefused       Code = "VM709" // a remote that takes no refs but branches and tags
+	TooMuch          Code = "VM710" // a remote that sends more than is taken at once
 	Internal         Code = "VM901" // a fault of this program
 	Interrupted      Code = "VM902" // stopped by the user
 	OutputFailed     Code = "VM903" // standard output cannot be written
@@ -278,13 +279,14 @@ var catalog = map[Code]Entry{
 	BadBadge:         {ExitInvalid, "badge is not derived from the newest attestation", "{how}"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
-	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},
+	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing is taken of it or pushed to it until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},
 	NotAccepted:      {ExitRefused, "not accepted by the covenant", "have it signed by who may, or change what the covenant accepts of peers (federation.accept):\ngit vaultmesh sign ID\ngit vaultmesh covenant edit"},
 	BadPeer:          {ExitUsage, "no such peer", "name a remote of this repository, or make one:\ngit vaultmesh peer list\ngit vaultmesh peer add NAME URL"},
 	Equivocation: {ExitInvalid, "two seals that cannot both be true", "whoever signed both is not to be believed about either; show it to others, then take the key out of use:\n" +
 		"git vaultmesh prove {first} --against {second}"},
 	NoContradiction: {ExitNotFound, "two seals that can both be true", "see what each is over, and who signed it:\ngit vaultmesh show ID"},
 	RefRefused:      {ExitPeer, "remote takes no such ref", "what is recorded stays here; keep the ledger on a branch, which every host takes (docs/forges.md):\ngit vaultmesh init --branch"},
+	TooMuch:         {ExitInvalid, "remote sends too much", "ask whoever keeps it what is in it; if it is meant, allow more:\ngit config vaultmesh.maxFetch 32g"},
 	BadBundle:       {ExitInvalid, "no ledger in the file", "make it where the ledger is, with all of its history:\ngit bundle create FILE refs/vaultmesh/ledger"},
 	Internal:        {ExitOther, "internal fault", "this is a fault of git-vaultmesh; report it with the command that led to it"},
 	Interrupted:     {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},

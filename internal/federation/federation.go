@@ -29,6 +29,9 @@ type Place struct {
 	Terms    *verify.Terms
 	Messages io.Writer // where git's words and questions go
 	Progress func()    // called for each receipt that is judged
+	// Merged is called with merges that are made because somebody else was quicker to push,
+	// before they are pushed; nil for nobody.
+	Merged func(merges []gitrepo.OID) error
 }
 
 // How a peer's ledger stands to the one here.
@@ -52,6 +55,9 @@ type Arrival struct {
 	New   int         // receipts that are new here, or have new files beside them
 	Err   error       // why it is held back, or cannot be asked
 
+	Before gitrepo.OID // what it showed before, of one that shows less now
+	Since  time.Time   // when it was seen first that it showed that, zero where that is not known any more
+
 	report  *verify.Report // on what is new, nil where nothing is
 	merged  gitrepo.OID    // the merge with our head, which was judged and is stored, "" without one
 	carried bool           // by hand: it is no peer's, whatever a peer is called
@@ -73,6 +79,10 @@ func IncomingRef(peer, ref string) string {
 	return IncomingPrefix + peer + "/" + short(ref)
 }
 
+// RemovedRef is where it stays that a peer has no ledger any more, which it had: a tag of
+// the head that it showed.
+func RemovedRef(peer, ref string) string { return IncomingRef(peer, ref) + "-removed" }
+
 // PeerOf is the peer that a ref below one of the prefixes is about, "" for what was
 // brought by hand, and whether it is something that is held back.
 func PeerOf(ref string) (peer string, held bool) {
@@ -80,7 +90,7 @@ func PeerOf(ref string) (peer string, held bool) {
 	if !held {
 		rest = strings.TrimPrefix(ref, SeenPrefix)
 	}
-	for _, place := range []string{"/ledger", "/vaultmesh/ledger"} {
+	for _, place := range []string{"/ledger", "/vaultmesh/ledger", "/ledger-removed", "/vaultmesh/ledger-removed"} {
 		if name, ok := strings.CutSuffix(rest, place); ok {
 			peer = name
 		}
@@ -107,6 +117,14 @@ func (p Place) open(ctx context.Context) (*ledger.Ledger, error) {
 // Nothing is merged. The error is one of this side; what is wrong with the peer
 // is in the arrival.
 func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
+	a, err := p.ask(ctx, peer)
+	if err == nil && a.State == HeldBack && a.Head != "" { // it shows something again
+		err = p.drop(ctx, RemovedRef(peer, p.Ref))
+	}
+	return a, err
+}
+
+func (p Place) ask(ctx context.Context, peer string) (Arrival, error) {
 	ours, err := p.open(ctx)
 	if err != nil {
 		return Arrival{}, err
@@ -117,14 +135,13 @@ func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
 	case fault.Has(err, fault.RemoteFailed):
 		a.State, a.Err = Unreachable, err
 		return a, nil
-	case fault.Has(err, fault.Invalid), fault.Has(err, fault.Incomplete):
+	case fault.Has(err, fault.Invalid), fault.Has(err, fault.Incomplete), fault.Has(err, fault.TooMuch):
 		a.State, a.Err = HeldBack, err
 		return a, nil
 	case err != nil:
 		return a, err
 	case a.Head == "":
-		a.State = Empty
-		return a, nil
+		return p.absent(ctx, a)
 	case a.Head == ours.Head:
 		a.State = Same
 		return a, p.saw(ctx, peer, a.Head)
@@ -176,7 +193,7 @@ func (p Place) taken(ctx context.Context, peer string, head gitrepo.OID) error {
 // consider judges a head that was fetched, and holds it against what its peer showed
 // before.
 func (p Place) consider(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
-	err := p.rewound(ctx, a)
+	a, err := p.rewound(ctx, a)
 	if err == nil {
 		a, err = p.judge(ctx, ours, a)
 	}
@@ -260,16 +277,20 @@ func (p Place) Carried(ctx context.Context, path string) (Arrival, error) {
 
 // rewound says whether a peer shows less than it showed before. The fault is
 // Rewound (VM703).
-func (p Place) rewound(ctx context.Context, a Arrival) error {
+func (p Place) rewound(ctx context.Context, a Arrival) (Arrival, error) {
 	seen, err := p.Repo.Ref(ctx, SeenRef(a.Peer, p.Ref))
 	if err != nil || seen == "" || seen == a.Head {
-		return err
+		return a, err
 	}
 	kept, err := p.Repo.IsAncestor(ctx, seen, a.Head)
-	if err == nil && !kept {
-		err = fault.New(fault.Rewound, "%s showed the head %s before, and now %s, which does not lead to it", a.Peer, seen.Short(), a.Head.Short()).With("peer", a.Peer)
+	if err != nil || kept {
+		return a, err
 	}
-	return err
+	if a.Since, err = p.Repo.Since(ctx, SeenRef(a.Peer, p.Ref)); err != nil {
+		return a, err
+	}
+	a.Before = seen
+	return a, fault.New(fault.Rewound, "%s showed the head %s before, and now %s, which does not lead to it", a.Peer, seen.Short(), a.Head.Short()).With("peer", a.Peer)
 }
 
 // judge says how a head stands to ours, and judges what it brings.
@@ -450,21 +471,32 @@ func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OI
 
 // saw remembers what a peer showed, and drops what was fetched of it.
 func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
-	incoming, seen := IncomingRef(peer, p.Ref), SeenRef(peer, p.Ref)
-	refs, err := p.Repo.Exact(ctx, incoming, seen)
+	seen := SeenRef(peer, p.Ref)
+	before, err := p.Repo.Ref(ctx, seen)
 	if err != nil {
 		return err
 	}
-	if refs[seen] != head {
-		if err := p.Repo.UpdateRef(ctx, seen, head, refs[seen]); err != nil && !fault.Has(err, fault.LostRace) {
+	if before != head {
+		if err := p.Repo.UpdateLogged(ctx, seen, head, before, "vaultmesh: "+peer+" has it"); err != nil && !fault.Has(err, fault.LostRace) {
 			return err
 		}
 	}
-	if refs[incoming] == "" {
-		return nil
-	}
-	if err := p.Repo.DeleteRef(ctx, incoming, refs[incoming]); err != nil && !fault.Has(err, fault.LostRace) {
+	return p.drop(ctx, IncomingRef(peer, p.Ref), RemovedRef(peer, p.Ref))
+}
+
+// drop deletes refs that are there.
+func (p Place) drop(ctx context.Context, names ...string) error {
+	refs, err := p.Repo.Exact(ctx, names...)
+	if err != nil {
 		return err
+	}
+	for _, name := range names {
+		if refs[name] == "" {
+			continue
+		}
+		if err := p.Repo.DeleteRef(ctx, name, refs[name]); err != nil && !fault.Has(err, fault.LostRace) {
+			return err
+		}
 	}
 	return nil
 }
@@ -502,7 +534,7 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return false, fault.New(fault.LostRace, "others push to %s all the time, and were quicker %d times", a.Peer, tries+1).Because(err)
 		}
 		if a = again; a.State == Ahead || a.State == Diverged {
-			if _, _, err := p.Take(ctx, []Arrival{a}); err != nil {
+			if err := p.takeQuicker(ctx, a); err != nil {
 				return false, err
 			}
 		}
@@ -510,6 +542,15 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return false, err
 		}
 	}
+}
+
+// takeQuicker takes what somebody pushed meanwhile.
+func (p Place) takeQuicker(ctx context.Context, a Arrival) error {
+	_, merges, err := p.Take(ctx, []Arrival{a})
+	if err == nil && p.Merged != nil {
+		err = p.Merged(merges)
+	}
+	return err
 }
 
 // presentable says whether others would accept what a peer gets now: receipts that
@@ -547,21 +588,4 @@ func pause(ctx context.Context, tries int) error {
 	case <-time.After(rand.N(most)):
 		return nil
 	}
-}
-
-// Accept makes what a peer shows now the thing that it must not go behind, though it
-// has less than it showed before. It returns what it showed then, and shows now.
-func (p Place) Accept(ctx context.Context, peer string) (before, now gitrepo.OID, err error) {
-	refs, err := p.Repo.Exact(ctx, SeenRef(peer, p.Ref), IncomingRef(peer, p.Ref))
-	if err != nil {
-		return "", "", err
-	}
-	before, now = refs[SeenRef(peer, p.Ref)], refs[IncomingRef(peer, p.Ref)]
-	if now == "" {
-		return before, now, fault.New(fault.NoChange, "nothing of %s is held back", peer).With("command", "peer")
-	}
-	if err := p.Repo.UpdateRef(ctx, SeenRef(peer, p.Ref), now, before); err != nil {
-		return before, now, err
-	}
-	return before, now, p.Repo.DeleteRef(ctx, IncomingRef(peer, p.Ref), now)
 }

@@ -24,6 +24,7 @@ type attack struct {
 // attacks are all of them. Different people see different things of some, see [world.infest].
 var attacks = []attack{
 	{"rewound", []fault.Code{fault.Rewound}, (*attacker).rewind},
+	{"removed", []fault.Code{fault.Rewound}, (*attacker).remove},
 	{"forked", []fault.Code{fault.Rewound, fault.NotAccepted}, (*attacker).fork},
 	{"unsigned", []fault.Code{fault.NotAccepted}, func(a *attacker) { a.write(a.clone, a.evilRelease(), nil) }},
 	{"a stranger's", []fault.Code{fault.NotAccepted}, func(a *attacker) { a.write(a.clone, a.evilRelease(), a.stranger) }},
@@ -123,6 +124,11 @@ func (a *attacker) evilRelease() *receipt.Receipt {
 
 // rewind shows the beginning.
 func (a *attacker) rewind() { a.move(a.first()) }
+
+// remove shows no ledger.
+func (a *attacker) remove() {
+	must(a.t, a.repo.DeleteRef(context.Background(), ledger.DefaultRef, a.id))
+}
 
 func (a *attacker) first() gitrepo.OID {
 	id, c := a.id, a.head

@@ -21,6 +21,8 @@ type Wreck struct {
 	Store gitrepo.Store
 	Head  gitrepo.OID
 	Ends  map[gitrepo.OID]bool // where its history is cut
+
+	atOnce int // how many bytes are taken at once, 0 for what is usual
 }
 
 // Left is something of a wreck that is not taken.
@@ -76,10 +78,7 @@ func (p Place) salvageOnce(ctx context.Context, w Wreck, by Change) (*Salvaged, 
 	if err := d.search(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.sort(ctx); err != nil {
-		return nil, err
-	}
-	later, err := d.bring(ctx, by)
+	later, err := d.take(ctx, by)
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +158,34 @@ func (d *diver) search(ctx context.Context) error {
 	return err
 }
 
-// sort finds out which receipts of the wreck hold by themselves. The fault is OtherLedger
+// take takes as much as is taken at once, of the first part of which anything is accepted.
+// Of what is refused nothing is held in memory while the next part is looked at. It is nil
+// where there is nothing to take.
+func (d *diver) take(ctx context.Context, by Change) (*ledger.Grafted, error) {
+	rest := slices.Sorted(maps.Keys(d.found))
+	for refused := false; ; refused = true {
+		var err error
+		if rest, err = d.sort(ctx, rest); err != nil {
+			return nil, err
+		}
+		later, err := d.bring(ctx, by)
+		if err != nil || later != nil || len(rest) == 0 {
+			// What was refused may be accepted after what is taken now, such as a covenant.
+			d.out.More = later != nil && (refused || len(rest) > 0)
+			return later, err
+		}
+		d.good, d.kept, d.size = nil, make(map[string]*ledger.Graft), 0
+	}
+}
+
+// sort finds out which receipts of the wreck hold by themselves, until there are as many
+// as are taken at once, and returns the paths that are left then. The fault is OtherLedger
 // (VM516) where all that there are belong to another one.
-func (d *diver) sort(ctx context.Context) error {
-	others := 0
-	for _, path := range slices.Sorted(maps.Keys(d.found)) {
-		if d.size > maxSalvaged {
-			d.out.More = true
+func (d *diver) sort(ctx context.Context, paths []string) (rest []string, err error) {
+	others, most := 0, cmp.Or(d.wreck.atOnce, maxSalvaged)
+	for i, path := range paths {
+		if d.size > most {
+			rest = paths[i:]
 			break
 		}
 		d.place.Progress()
@@ -174,7 +194,7 @@ func (d *diver) sort(ctx context.Context) error {
 		})
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case e == nil:
 			d.leave(path, fault.New(fault.BadTree, "%s has no receipt.json with its SHA-256", path))
 			continue
@@ -187,13 +207,13 @@ func (d *diver) sort(ctx context.Context) error {
 		}
 		d.owned = d.owned || e.Receipt != nil
 		if err := d.judge(ctx, path, e); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if others > 0 && !d.owned {
-		return fault.New(fault.OtherLedger, "%s has nothing of the ledger %s, and %d receipts of another one", d.wreck.Name, d.genesis.Short(), others)
+		return nil, fault.New(fault.OtherLedger, "%s has nothing of the ledger %s, and %d receipts of another one", d.wreck.Name, d.genesis.Short(), others)
 	}
-	return nil
+	return rest, nil
 }
 
 // judge keeps what is new of a receipt that holds by itself.

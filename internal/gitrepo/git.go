@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -18,6 +19,9 @@ type git struct {
 	dir      string
 	env      []string
 	patience time.Duration // how long a remote is waited for, 0 for what is usual
+	silence  time.Duration // and how long while nothing moves, 0 for what is usual
+	most     int64         // how many bytes a remote may send at once, 0 for what is usual
+	landing  string        // the folder where git keeps a pack until it was read, "" for one that is removed
 }
 
 // failure is a git that ended with an error. It stays within this package,
@@ -26,6 +30,7 @@ type failure struct {
 	subcommand string
 	stderr     string
 	killed     bool // by a signal
+	excess     bool // it sent more than a remote may
 }
 
 // Error is the first of git's lines that says what is fatal, without its prefix.
@@ -143,30 +148,64 @@ const (
 	maxTransfer = 6 * time.Hour
 )
 
-// talk starts a git that speaks with a remote: its messages are for the user, and are
+// talk starts a git that asks a remote: its messages are for the user, and are
 // judged too, so that they are in English. Questions for passwords go to the terminal
-// by themselves. After most the remote has failed.
-func (g git) talk(ctx context.Context, most time.Duration, to io.Writer, args ...string) ([]byte, error) {
-	return g.talkTo(ctx, most, nil, to, args...)
-}
-
-// talkTo is talk with something on its standard input.
-func (g git) talkTo(ctx context.Context, most time.Duration, stdin io.Reader, to io.Writer, args ...string) ([]byte, error) {
-	if g.patience > 0 {
-		most = g.patience
-	}
-	limited, cancel := context.WithTimeout(ctx, most)
+// by themselves. After a time the remote has failed.
+func (g git) talk(ctx context.Context, to io.Writer, args ...string) ([]byte, error) {
+	limited, cancel := context.WithTimeoutCause(ctx, cmp.Or(g.patience, maxQuestion), overdue(cmp.Or(g.patience, maxQuestion)))
 	defer cancel()
 	var stderr tail
-	cmd := g.command(limited, args...)
-	cmd.Env = append(cmd.Env, "LANGUAGE=C") // and not the locale, which is for characters too
-	cmd.Stdin = stdin
+	cmd := g.spoken(limited, args...)
 	cmd.Stderr = io.MultiWriter(&stderr, to)
 	out, err := cmd.Output()
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return nil, &failure{subcommand: subcommand(args), stderr: "fatal: the remote was not done within " + most.String()}
+	return out, g.blame(ctx, limited, cmd, err, &stderr)
+}
+
+// transfer starts a git that takes from a remote or gives it something, as talk does. The
+// remote has failed, too, when nothing moves any more, or when more comes than it may send.
+func (g git) transfer(ctx context.Context, stdin io.Reader, to io.Writer, args ...string) error {
+	limited, cancel := context.WithTimeoutCause(ctx, cmp.Or(g.patience, maxTransfer), overdue(cmp.Or(g.patience, maxTransfer)))
+	defer cancel()
+	watched, stop := context.WithCancelCause(limited)
+	defer stop(nil)
+	w := g.watch(stop)
+	defer w.close()
+	cmd := g.spoken(watched, args...)
+	if err := w.listen(cmd); err != nil {
+		return fault.New(fault.GitRefused, "no pipe to git").Because(err)
 	}
-	return out, g.judge(ctx, cmd, err, string(stderr.bytes))
+	var stderr tail
+	words := &withoutProgress{to: io.MultiWriter(&stderr, to)}
+	cmd.Stdin, cmd.Stderr = stdin, io.MultiWriter(w, words)
+	err := cmd.Run()
+	words.end()
+	if err != nil {
+		w.sweep()
+	}
+	return g.blame(ctx, watched, cmd, err, &stderr)
+}
+
+// spoken is a command whose words are for people, in English.
+func (g git) spoken(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := g.command(ctx, args...)
+	cmd.Env = append(cmd.Env, "LANGUAGE=C") // and not the locale, which is for characters too
+	return cmd
+}
+
+// overdue says that a remote took too long.
+func overdue(most time.Duration) error {
+	return &failure{stderr: "fatal: the remote was not done within " + most.String()}
+}
+
+// blame says why a command failed that was made in a limited context: it is the limit's
+// cause, where that ended it.
+func (g git) blame(ctx, limited context.Context, cmd *exec.Cmd, err error, stderr *tail) error {
+	var f *failure
+	if err != nil && ctx.Err() == nil && asFailure(context.Cause(limited), &f) {
+		f.subcommand = subcommand(cmd.Args[1:])
+		return f
+	}
+	return g.judge(ctx, cmd, err, string(stderr.bytes))
 }
 
 func (g git) command(ctx context.Context, args ...string) *exec.Cmd {

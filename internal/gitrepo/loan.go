@@ -100,7 +100,7 @@ func (l *Loan) Fetch(ctx context.Context, messages io.Writer, from string, wante
 	args := []string{"-c", "protocol.version=2", "-c", "core.hooksPath=" + os.DevNull, "-c", "fetch.writeCommitGraph=false",
 		"-c", "fetch.fsckObjects=" + strconv.FormatBool(!how.Lenient), "fetch", "--quiet", "--no-tags", "--no-prune",
 		"--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance", filter, "--refmap=", "--stdin", "--end-of-options", from}
-	_, err = g.talkTo(ctx, maxTransfer, strings.NewReader(strings.Join(wanted, "\n")+"\n"), messages, args...)
+	err = g.transfer(ctx, strings.NewReader(strings.Join(wanted, "\n")+"\n"), messages, args...)
 	l.store.plumbing.Close() // it may know of no pack that came now
 	if err != nil {
 		return remoteFault(err, from, "what is wanted cannot be fetched from %s")

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -147,6 +148,35 @@ func (r *Repo) UpdateRef(ctx context.Context, name string, new, old OID) error {
 	}
 	// An interruption must not keep us from seeing what was done.
 	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
+}
+
+// UpdateLogged is UpdateRef, and has git keep a log of the ref, which says when it got
+// which value.
+func (r *Repo) UpdateLogged(ctx context.Context, name string, new, old OID, why string) error {
+	expected := old
+	if old == "" {
+		expected = ZeroOID(r.algorithm)
+	}
+	_, err := r.git.run(ctx, nil, append(slices.Clone(durable), "update-ref", "--create-reflog", "--no-deref", "-m", why, name, string(new), string(expected))...)
+	if err == nil {
+		return nil
+	}
+	return r.swapFault(context.WithoutCancel(ctx), name, new, old, err)
+}
+
+// Since is when a ref got the value that it has, by its log: zero where that does not say.
+func (r *Repo) Since(ctx context.Context, name string) (time.Time, error) {
+	out, err := r.git.run(ctx, nil, "-c", "log.showSignature=false", "log", "--walk-reflogs", "-1", "--format=%gd", "--date=unix", "--end-of-options", name, "--")
+	var f *failure
+	if asFailure(err, &f) {
+		return time.Time{}, nil
+	}
+	_, at, _ := strings.Cut(strings.TrimSpace(string(out)), "@{")
+	seconds, unread := strconv.ParseInt(strings.TrimSuffix(at, "}"), 10, 64)
+	if err != nil || unread != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(seconds, 0).UTC(), nil
 }
 
 // DeleteRef deletes a ref that is at old. The faults are those of [Repo.UpdateRef].
@@ -434,7 +464,9 @@ func lostLock(err error) bool {
 }
 
 func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, to string) error {
-	_, err := r.git.talk(ctx, maxTransfer, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
+	g := r.git
+	g.landing = filepath.Join(r.CommonDir, "objects", "pack")
+	err := g.transfer(ctx, nil, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
 		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
 	if err != nil {
 		return remoteFault(err, remote, "the ledger cannot be fetched from %s")
@@ -468,9 +500,9 @@ func (r *Repo) PushLeased(ctx context.Context, messages io.Writer, remote string
 }
 
 func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref string, options ...string) error {
-	// Habits of the user's that would push more.
-	args := append([]string{"push", "--quiet", "--no-follow-tags", "--recurse-submodules=no"}, options...)
-	_, err := r.git.talk(ctx, maxTransfer, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
+	// Habits of the user's, and of a mirror, that would push more.
+	args := append(oneRef(remote), append([]string{"push", "--quiet", "--progress", "--no-follow-tags", "--recurse-submodules=no"}, options...)...)
+	err := r.git.transfer(ctx, nil, messages, append(args, "--end-of-options", remote, what+":"+ref)...)
 	var f *failure
 	if asFailure(err, &f) {
 		if f.says("failed to update ref", "cannot lock ref", "failed to lock", "incorrect old value provided", "reference already exists") {
@@ -482,6 +514,16 @@ func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref s
 		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
 	}
 	return err
+}
+
+// oneRef has git take a remote for none that mirrors all refs (remote.NAME.mirror): then it
+// would push no single one, and delete what is not here. What cannot be said of a name in
+// such a way is said of no remote.
+func oneRef(remote string) []string {
+	if strings.ContainsAny(remote, "=\n") {
+		return nil
+	}
+	return []string{"-c", "remote." + remote + ".mirror=false"}
 }
 
 // copyTags gives another repository, which sees the objects of r, its tags.

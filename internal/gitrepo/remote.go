@@ -12,7 +12,7 @@ import (
 // git go to the user through messages. The fault is RemoteFailed (VM701).
 func (r *Repo) LsRemote(ctx context.Context, messages io.Writer, remote string, refs ...string) (map[string]OID, error) {
 	args := append([]string{"ls-remote", "--quiet", "--end-of-options", remote}, refs...)
-	out, err := r.git.talk(ctx, maxQuestion, messages, args...)
+	out, err := r.git.talk(ctx, messages, args...)
 	if err != nil {
 		return nil, remoteFault(err, remote, "the remote %s cannot be asked")
 	}
@@ -33,6 +33,9 @@ func remoteFault(err error, remote, format string) error {
 	var f *failure
 	if !asFailure(err, &f) {
 		return err
+	}
+	if f.excess {
+		return fault.New(fault.TooMuch, "%s sends more than is taken at once, and nothing of it is", remote).With("remote", remote).Because(f)
 	}
 	if f.says("fsck error", "fsck: ", "index-pack failed", "unpack-objects failed", "did not send all necessary objects") && f.says("object") {
 		return fault.New(fault.Invalid, "what %s sent does not hold, and is not taken", remote).Because(f)

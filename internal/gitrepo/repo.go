@@ -105,6 +105,9 @@ func (r *Repo) Close() {
 	}
 }
 
+// MayTake bounds how many bytes a remote may send at once: 0 is what is usual, 8 GiB.
+func (r *Repo) MayTake(most int64) { r.git.most = most }
+
 // Algorithm is the hash of the repository's object ids, "sha1" or "sha256".
 func (r *Repo) Algorithm() string { return r.algorithm }
 

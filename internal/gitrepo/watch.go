@@ -1,0 +1,186 @@
+package gitrepo
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxSilence is how long nothing may move while a remote is taken from or given to: then
+// it is given up, and others are met. A server judges what it gets meanwhile, and git here
+// what came, without a word.
+const maxSilence = 15 * time.Minute
+
+// maxTaken bounds what a remote may send at once, in bytes of the pack: it lies on the disk
+// before anybody can judge it.
+const maxTaken = 8 << 30
+
+// watch sees to it that a transfer goes on, and ends. Git writes the packs that come in
+// to a pipe, as it would trace them (git(1), GIT_TRACE_PACKFILE), and says how far it is
+// with what it sends.
+type watch struct {
+	silence time.Duration
+	most    int64
+	stop    context.CancelCauseFunc
+	timer   *time.Timer
+
+	pipe, ours *os.File
+	mu         sync.Mutex
+	came       int64
+	head       []byte // of what came
+
+	landing string
+	there   []string // what lay in it before
+}
+
+func (g git) watch(stop context.CancelCauseFunc) *watch {
+	w := &watch{silence: cmp.Or(g.silence, maxSilence), most: cmp.Or(g.most, maxTaken), stop: stop, landing: g.landing}
+	w.there = w.unread()
+	w.timer = time.AfterFunc(w.silence, func() {
+		stop(&failure{stderr: "fatal: nothing moved between the remote and here within " + w.silence.String()})
+	})
+	return w
+}
+
+// Write takes what git says: it is a sign of life.
+func (w *watch) Write(p []byte) (int, error) {
+	w.timer.Reset(w.silence)
+	return len(p), nil
+}
+
+// listen has the command write to the pipe what comes, where files can be given to one.
+func (w *watch) listen(cmd *exec.Cmd) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	var err error
+	if w.ours, w.pipe, err = os.Pipe(); err != nil {
+		return err
+	}
+	cmd.ExtraFiles = []*os.File{w.pipe} // the first is number 3
+	cmd.Env = append(slices.Clip(cmd.Env), "GIT_TRACE_PACKFILE=3")
+	go io.Copy(taking{w}, w.ours)
+	return nil
+}
+
+// taking counts what comes.
+type taking struct{ *watch }
+
+func (t taking) Write(p []byte) (int, error) {
+	t.timer.Reset(t.silence)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.came += int64(len(p))
+	if room := maxHead - len(t.head); room > 0 {
+		t.head = append(t.head, p[:min(room, len(p))]...)
+	}
+	if t.came > t.most {
+		err := &failure{excess: true, stderr: fmt.Sprintf("fatal: it sends more than %d bytes", t.most)}
+		t.stop(err)
+		return 0, err // nothing is read any more, so that git cannot end before it is stopped
+	}
+	return len(p), nil
+}
+
+// close ends the watch. What still has the pipe writes to nobody.
+func (w *watch) close() {
+	w.timer.Stop()
+	if w.pipe != nil {
+		w.pipe.Close()
+		w.ours.Close()
+	}
+}
+
+// unread are the packs in the landing that git has not read to their ends.
+func (w *watch) unread() []string {
+	if w.landing == "" {
+		return nil
+	}
+	found, _ := filepath.Glob(filepath.Join(escapeGlob(w.landing), "tmp_pack_*")) // the pattern is a good one
+	return found
+}
+
+// sweep removes what a git that was stopped leaves of a pack, which nobody would remove
+// for weeks: what was not there before, and begins as what came. Others may fetch meanwhile.
+func (w *watch) sweep() {
+	w.mu.Lock()
+	head := w.head
+	w.mu.Unlock()
+	for _, path := range w.unread() {
+		if slices.Contains(w.there, path) || len(head) < maxHead {
+			continue
+		}
+		if beginning, err := readHead(path); err == nil && bytes.Equal(beginning, head) {
+			os.Remove(path)
+		}
+	}
+}
+
+func readHead(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	head := make([]byte, maxHead)
+	_, err = io.ReadFull(file, head)
+	return head, err
+}
+
+// maxHead is how much is kept of the beginning of what comes.
+const maxHead = 4 << 10
+
+// withoutProgress leaves out of what git says how far it is: the lines that are overwritten,
+// and the last of each.
+type withoutProgress struct {
+	to   io.Writer
+	line []byte
+}
+
+// Write passes on whole lines.
+func (p *withoutProgress) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 {
+		at := bytes.IndexAny(b, "\r\n")
+		if at < 0 {
+			p.line = append(p.line, b...)
+			break
+		}
+		p.line = append(p.line, b[:at+1]...)
+		b = b[at+1:]
+		if err := p.pass(); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (p *withoutProgress) pass() error {
+	line := p.line
+	p.line = nil
+	if progress.Match(line) {
+		return nil
+	}
+	_, err := p.to.Write(line)
+	return err
+}
+
+// end passes on what has no end of line.
+func (p *withoutProgress) end() {
+	if len(p.line) > 0 {
+		p.to.Write(p.line)
+	}
+}
+
+// progress is what git says of itself with --progress.
+var progress = regexp.MustCompile(`^((Enumerating|Counting|Compressing|Writing) objects: |Delta compression using |Total [0-9]+ \(delta )`)
