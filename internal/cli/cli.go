@@ -83,6 +83,7 @@ type vaultmeshGrammar struct {
 	Covenant  covenantCmd  `cmd:"" help:"show or change who may sign, and how many must"`
 	Attest    attestCmd    `cmd:"" help:"run something, and record what came of it"`
 	Reproduce reproduceCmd `cmd:"" help:"build a commit twice, compare, and record what came of it"`
+	Release   releaseCmd   `cmd:"" aliases:"genesis" help:"make the release of a signed tag, or verify one"`
 	Prove     proveCmd     `cmd:"" aliases:"export-proof" help:"write a proof about a receipt that one can mail"`
 	Seal      sealCmd      `cmd:"" help:"sign one root over everything in the ledger so far"`
 	Timestamp timestampCmd `cmd:"" help:"get time-stamps for receipts"`

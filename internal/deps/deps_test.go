@@ -23,7 +23,7 @@ var rows = [][]string{
 	{"internal/policy", "internal/query", "internal/rules", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
 	{"internal/attest", "internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/repair", "internal/setup"},
-	{"internal/doctor", "internal/guard"},
+	{"internal/doctor", "internal/guard", "internal/release"},
 	{"internal/cli"},
 	{"cmd/git-remembrancer", "cmd/git-vaultmesh", "internal/bench"},
 }
