@@ -19,13 +19,14 @@ type releaseCmd struct {
 }
 
 type releaseSealCmd struct {
-	Tag       string   `arg:"" help:"the tag"`
-	Component string   `placeholder:"NAME" help:"what is released: the ledger's name unless given"`
-	Artifact  []string `sep:"none" placeholder:"FILE" help:"a file that is released beside the archive"`
-	Note      string   `placeholder:"TEXT" help:"what else is to be said"`
-	Supersede string   `placeholder:"ID" help:"the release of this tag that the new one supersedes"`
-	Rails     int      `default:"2" placeholder:"N" help:"how many time-stamp authorities must stamp it"`
-	Output    string   `short:"o" default:"dist" placeholder:"DIR" help:"where its files go"`
+	Tag         string   `arg:"" help:"the tag"`
+	Component   string   `placeholder:"NAME" help:"what is released: the ledger's name unless given"`
+	Artifact    []string `sep:"none" placeholder:"FILE" help:"a file that is released beside the archive"`
+	Note        string   `placeholder:"TEXT" help:"what else is to be said"`
+	Supersede   string   `placeholder:"ID" help:"the release of this tag that the new one supersedes"`
+	Rails       int      `default:"2" placeholder:"N" help:"how many time-stamp authorities must stamp it"`
+	AllowSecret bool     `help:"record even what looks like a secret"`
+	Output      string   `short:"o" default:"dist" placeholder:"DIR" help:"where its files go"`
 	signing
 	fetching
 }
@@ -87,7 +88,7 @@ func (c *releaseSealCmd) Run(a *app) error {
 	}
 	bar := a.progress("releasing")
 	ceremony := &release.Ceremony{
-		Place: a.place(), Terms: terms, Tag: name, Component: c.Component, Artifacts: c.Artifact, Note: c.Note, Rails: c.Rails, Dir: c.Output,
+		Place: a.place(), Terms: terms, Tag: name, Component: c.Component, Artifacts: c.Artifact, Note: c.Note, Rails: c.Rails, Secret: c.AllowSecret, Dir: c.Output,
 		Signer: func() (sign.Signer, error) { return c.counting(a, l) },
 	}
 	ceremony.Place.Working, ceremony.Place.Partial = bar.add, a.config.Partial

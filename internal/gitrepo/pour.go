@@ -51,11 +51,7 @@ func (r *Repo) pourOne(c *catFile, id OID, each func(size int64, data io.Reader)
 	words := strings.Fields(line)
 	switch {
 	case err != nil:
-		cause := &failure{subcommand: "cat-file", stderr: string(c.stderr.bytes)}
-		if cause.says("promisor remote") {
-			return fault.From(missing(string(id))).Because(cause)
-		}
-		return fault.New(fault.ObjectCorrupt, "object %s cannot be read", id.Short()).Because(cause)
+		return c.died(string(id))
 	case len(words) != 3 || words[0] != string(id):
 		return (&gitStore{repo: r}).absent(string(id))
 	case words[1] != TypeBlob:

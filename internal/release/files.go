@@ -3,9 +3,9 @@ package release
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -44,7 +44,7 @@ func (s *source) archiveInto(ctx context.Context, dir, name string) (made, error
 		if !there.Mode().IsRegular() {
 			return m, inTheWay(m.path)
 		}
-		m.digest, m.size, err = s.against(ctx, m.path)
+		m.digest, m.size, err = s.againstFile(ctx, m.path)
 		if fault.Has(err, fault.SourceDiffers) {
 			err = inTheWay(m.path)
 		}
@@ -57,21 +57,28 @@ func (s *source) archiveInto(ctx context.Context, dir, name string) (made, error
 		if err := f.Sync(); err != nil {
 			return err
 		}
-		var err error
-		m.digest, m.size, err = s.against(ctx, f.Name())
+		_, err := f.Seek(0, io.SeekStart)
+		if err == nil {
+			m.digest, m.size, err = s.against(ctx, f, m.path)
+		}
 		return err
 	})
 	return m, err
 }
 
-// against makes the archive again and compares it with a file, byte for byte. The fault
-// of another is SourceDiffers (VM637).
-func (s *source) against(ctx context.Context, path string) (receipt.Digest, int64, error) {
+// againstFile is against of a file.
+func (s *source) againstFile(ctx context.Context, path string) (receipt.Digest, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return receipt.Digest{}, 0, fault.New(fault.ReadFailed, "%s cannot be read", path).Because(err)
 	}
 	defer f.Close()
+	return s.against(ctx, f, path)
+}
+
+// against makes the archive again and compares it with what a file has, byte for byte.
+// The fault of another is SourceDiffers (VM637).
+func (s *source) against(ctx context.Context, f io.Reader, path string) (receipt.Digest, int64, error) {
 	c := &comparer{from: f}
 	digest, size, err := s.sum(ctx, c)
 	if err == nil {
@@ -191,18 +198,11 @@ func placed(path string, write func(f *os.File) error) error {
 	return err
 }
 
-// maxParts is how many processes may write one file at once, or have been killed at it.
-const maxParts = 1000
-
 // part makes a file that nobody else writes, with the mode that the user's files have.
-func part(dir, name string) (f *os.File, err error) {
-	for n := range maxParts {
-		f, err = os.OpenFile(filepath.Join(dir, fmt.Sprintf(".%s.%d.part", name, n)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			break
-		}
-	}
-	return f, err
+// Its name never comes again: who takes it for one that was left removes no other.
+func part(dir, name string) (*os.File, error) {
+	path := filepath.Join(dir, "."+name+"."+rand.Text()+".part")
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
 // renamed gives a file its name. Who was quicker with the same file has removed it.

@@ -47,6 +47,12 @@ func (r *released) hasTag(t *tag) bool {
 	return slices.ContainsFunc(r.Receipt.Evidence, func(e receipt.Evidence) bool { return e.SHA256 == digest && e.Name == r.base()+tagSuffix })
 }
 
+// vouched are those of some releases that at least one principal has signed. What a
+// stranger brought into the ledger keeps nobody from a release.
+func vouched(list []*released) []*released {
+	return slices.DeleteFunc(list, func(r *released) bool { return len(r.finding.Signers) == 0 })
+}
+
 // find lists the releases of a tag that no trusted receipt takes back. Those come first
 // that have an archive, of these the trusted ones, and of these the one with most
 // time-stamps.

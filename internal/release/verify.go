@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,7 @@ type examination struct {
 	Question
 	tag     *tag
 	release *released
+	others  []*released // trusted releases of the tag
 	report  *Report
 	status  map[int]verify.Status
 	detail  map[int]string
@@ -110,6 +112,7 @@ func (x *examination) find(ctx context.Context) error {
 		return fault.New(fault.NoRelease, "the ledger has no release of the tag %s", x.Tag).With("tag", x.Tag)
 	}
 	x.release, x.report.Release = list[0], list[0].Entry
+	x.others = slices.DeleteFunc(list[1:], func(r *released) bool { return !r.finding.Trusted() })
 	return nil
 }
 
@@ -147,6 +150,7 @@ func (x *examination) judgeReceipt(ctx context.Context) error {
 	if x.tag != nil {
 		x.judgeClaims()
 	}
+	x.judgeOthers()
 	x.pass(stepReceipt, x.release.ID.String())
 	x.pass(stepSigners, strings.Join(x.release.finding.Signers, ", "))
 	if len(x.release.finding.Authorities()) < x.Rails {
@@ -202,6 +206,18 @@ func (x *examination) judgeClaims() {
 	}
 }
 
+// judgeOthers sees that no other release of the tag that counts says something else.
+func (x *examination) judgeOthers() {
+	for _, other := range x.others {
+		mine, _ := x.release.archive()
+		theirs, archived := other.archive()
+		if other.Receipt.Commit != x.release.Receipt.Commit || archived && theirs.SHA256 != mine.SHA256 {
+			x.problem(stepReceipt, fault.New(fault.ReleasedElse, "the releases %s and %s of the tag %s both count, and say different things", x.release.ID.Short(), other.ID.Short(), x.Tag).
+				With("how", "ask who signed them which one holds, and have it supersede the other:\ngit vaultmesh show "+x.release.ID.Short()+"\ngit vaultmesh show "+other.ID.Short()))
+		}
+	}
+}
+
 // judgeTag judges who has signed the tag, at the time that is proven of the release.
 func (x *examination) judgeTag(ctx context.Context) error {
 	if x.tag == nil {
@@ -239,6 +255,9 @@ func (x *examination) judgeArchive(ctx context.Context) error {
 		x.problem(stepArchive, notThat(x.release, digest))
 	case err == nil:
 		x.pass(stepArchive, digest.String()+"  "+was.Name)
+	case fault.Has(err, fault.ObjectMissing):
+		x.problem(stepArchive, fault.New(fault.Incomplete, "this clone lacks files of the commit").Because(err).
+			With("how", "fetch them, which a clone does that leaves them out when git reads them:\ngit archive -o SOURCE.tar "+fault.Quote(x.Tag)))
 	case fault.Has(err, fault.BadSource), ledger.Unreadable(err):
 		x.problem(stepArchive, err)
 	default:
