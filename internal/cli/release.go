@@ -72,13 +72,7 @@ func (c *releaseSealCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := a.open(false); err != nil {
-		return err
-	}
-	if err := a.present(c.fetching); err != nil {
-		return err
-	}
-	l, err := a.ledger()
+	l, err := a.openLedger(false, c.fetching)
 	if err != nil {
 		return err
 	}
@@ -147,6 +141,9 @@ func (c *releaseSealCmd) counting(a *app, l *ledger.Ledger) (sign.Signer, error)
 // conclude notes what was done, whatever failed after it, and judges the release as
 // anybody would.
 func (c *releaseSealCmd) conclude(a *app, name string, out *release.Outcome, failed error) error {
+	for _, p := range out.Pending {
+		a.out.note("no time-stamp of %s by %s yet: %s: %s; git vaultmesh timestamp --pending asks again", p.ID.Short(), p.Authority, fault.From(p.Err).Code, fault.From(p.Err).Message)
+	}
 	if failed != nil {
 		if out.Recorded {
 			a.out.note("recorded the release %s; the same command goes on with it", out.Release.ID.Short())

@@ -42,6 +42,7 @@ type Ceremony struct {
 	archive made
 	release *released
 	signer  sign.Signer
+	missing []record.Pending // tokens that could not be had now
 }
 
 // Outcome is what a ceremony leaves.
@@ -50,7 +51,8 @@ type Outcome struct {
 	Recorded bool   // now, and not before
 	Archive  string // its path
 	SHA256   receipt.Digest
-	Files    []string // all files, by their paths
+	Files    []string         // all files, by their paths
+	Pending  []record.Pending // tokens that were asked for and are still to be had
 }
 
 // Seal makes the release of a tag, or goes on with it. What is done stays done, whatever
@@ -60,7 +62,9 @@ func (c *Ceremony) Seal(ctx context.Context) (*Outcome, error) {
 	for _, step := range []func(context.Context, *Outcome) error{
 		c.checkTag, c.look, c.makeArchive, c.record, c.sign, c.stamp, c.seal, c.writeFiles,
 	} {
-		if err := step(ctx, out); err != nil {
+		err := step(ctx, out)
+		out.Pending = c.missing
+		if err != nil {
 			return out, err
 		}
 	}
@@ -312,6 +316,7 @@ func (c *Ceremony) pending(done *record.Outcome) error {
 	for i := range done.Pending {
 		done.Pending[i].ID = done.ID
 	}
+	c.missing = append(c.missing, done.Pending...)
 	return record.KeepPending(c.Place.Repo, done.Pending, nil)
 }
 
