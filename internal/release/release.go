@@ -121,7 +121,7 @@ func (c *Ceremony) look(ctx context.Context, _ *Outcome) error {
 	if _, err := c.tag.signer(chain, proven, c.Place.Now); err != nil {
 		return err
 	}
-	return c.enoughRails(len(list) > 0)
+	return c.enoughRails()
 }
 
 // same sees that the release that is there is the one that is to be made. The faults are
@@ -162,17 +162,22 @@ func moved(r *released, t *tag) error {
 	return fault.New(fault.TagMoved, "%s: %s", what, r.ID.Short()).With("receipt", r.ID.Short())
 }
 
-// enoughRails refuses a ceremony that could not end, before anything is recorded.
-func (c *Ceremony) enoughRails(begun bool) error {
+// enoughRails refuses a ceremony that could not end, before anything is recorded: those
+// that are asked and those that have stamped it are fewer than must.
+func (c *Ceremony) enoughRails() error {
 	have := 0
 	if c.Place.Stamper != nil {
 		have = len(c.Place.Stamper.Rails)
 	}
-	if have >= c.Rails || begun && len(c.release.finding.Authorities()) >= c.Rails {
+	asked := have
+	if c.release != nil {
+		have += len(c.release.finding.Authorities())
+	}
+	if have >= c.Rails {
 		return nil
 	}
-	return fault.New(fault.FewRails, "%d time-stamp authorities must stamp a release, and %d are asked", c.Rails, have).
-		With("have", strconv.Itoa(have))
+	return fault.New(fault.FewRails, "%d time-stamp authorities must stamp a release, and %d are asked", c.Rails, asked).
+		With("have", strconv.Itoa(asked))
 }
 
 // makeArchive makes the archive of the commit, twice, and keeps the tag beside it.
@@ -387,8 +392,14 @@ func (c *Ceremony) signersWanted(id receipt.ID, finding trust.Finding) error {
 
 // stamp gets the time-stamps of as many authorities as must stamp the release.
 func (c *Ceremony) stamp(ctx context.Context, out *Outcome) error {
-	if len(c.release.finding.Authorities()) >= c.Rails {
-		return nil
+	if err := c.askRules(ctx); err != nil || len(c.release.finding.Authorities()) >= c.Rails {
+		return err
+	}
+	if err := c.enoughRails(); err != nil {
+		return err
+	}
+	if c.Place.Stamper == nil {
+		return c.railsWanted(nil)
 	}
 	e := c.release.Entry
 	_, missing, _, err := record.Timestamp(ctx, c.Place, []*ledger.Entry{e}, func(record.Pending) bool { return true })
@@ -404,6 +415,20 @@ func (c *Ceremony) stamp(ctx context.Context, out *Outcome) error {
 	out.Release = c.release.Entry
 	if len(c.release.finding.Authorities()) < c.Rails {
 		return c.railsWanted(missing)
+	}
+	return nil
+}
+
+// askRules takes rules of the covenant that ask for more authorities than was said.
+func (c *Ceremony) askRules(ctx context.Context) error {
+	chain, err := verify.Chain(ctx, c.ledger, c.Terms)
+	if err != nil {
+		return err
+	}
+	for _, rail := range chain.Rails(c.release.Receipt) {
+		if rail.Count > 1 { // one is what every receipt of a covenant with authorities should have
+			c.Rails = max(c.Rails, rail.Count)
+		}
 	}
 	return nil
 }
