@@ -88,6 +88,7 @@ type vaultmeshGrammar struct {
 	Covenant  covenantCmd  `cmd:"" help:"show or change who may sign, and how many must"`
 	Attest    attestCmd    `cmd:"" help:"run something, and record what came of it"`
 	Reproduce reproduceCmd `cmd:"" help:"build a commit twice, compare, and record what came of it"`
+	Release   releaseCmd   `cmd:"" aliases:"genesis" help:"make the release of a signed tag, or verify one"`
 	Prove     proveCmd     `cmd:"" aliases:"export-proof" help:"write a proof about a receipt that one can mail"`
 	Seal      sealCmd      `cmd:"" help:"sign one root over everything in the ledger so far"`
 	Timestamp timestampCmd `cmd:"" help:"get time-stamps for receipts"`
@@ -328,15 +329,32 @@ func askedForHelp(args []string) bool {
 	return slices.Contains(args, "-h") || slices.Contains(args, "--help")
 }
 
-// commandIn is the first word that is a command of the program, "" if none is.
+// commandIn is the first word that is a command of the program, "" if none is. Another
+// name of a command is that command.
 func commandIn(env Env) string {
-	names := commands(env.Program)
+	names := commandWords(env.Program)
 	for _, arg := range env.Args {
-		if slices.Contains(names, arg) {
-			return arg
+		if name := names[arg]; name != "" {
+			return name
 		}
 	}
 	return ""
+}
+
+// commandWords are the commands of one of the programs, by their names and other names.
+func commandWords(program string) map[string]string {
+	k, _, err := grammar(program)
+	if err != nil {
+		return nil
+	}
+	names := make(map[string]string)
+	for _, c := range k.Model.Children {
+		names[c.Name] = c.Name
+		for _, other := range c.Aliases {
+			names[other] = c.Name
+		}
+	}
+	return names
 }
 
 // commands lists the commands of one of the programs.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"os"
@@ -29,6 +30,7 @@ func (c *helpCmd) Run(a *app) error {
 	if c.InstallMan {
 		return c.install(a)
 	}
+	c.Command = cmp.Or(commandWords(a.env.Program)[c.Command], c.Command)
 	if other := otherProgram(a.env.Program); slices.Contains(commands(other), c.Command) && !slices.Contains(commands(a.env.Program), c.Command) {
 		return elsewhere(c.Command, other)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/proof"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
+	"github.com/VaultSovereign/git-vaultmesh/internal/release"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -146,18 +147,7 @@ func (c *proveCmd) withSeal(a *app, l *ledger.Ledger, m *verify.Mailed) (*ledger
 
 // filesOf reads all files of an entry.
 func (a *app) filesOf(l *ledger.Ledger, e *ledger.Entry) (map[string][]byte, error) {
-	files := map[string][]byte{"receipt.json": e.Raw}
-	for _, f := range e.Files {
-		if f.Type == "receipt" {
-			continue
-		}
-		b, err := e.Proof(a.ctx, l, f)
-		if err != nil {
-			return nil, err
-		}
-		files[f.Name] = b
-	}
-	return files, nil
+	return proof.FilesOf(a.ctx, l, e)
 }
 
 // proofName is what a proof is called where nobody says: after what it is about,
@@ -170,13 +160,7 @@ func proofName(e *ledger.Entry) string {
 	if words == "" {
 		words = string(e.Receipt.Kind) + "-" + e.ID.Short()
 	}
-	plain := strings.Map(func(r rune) rune {
-		if r < 0x80 && strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", r) {
-			return r
-		}
-		return '_'
-	}, words)
-	return strings.TrimLeft(plain, ".-") + proofSuffix
+	return release.PlainName(words) + proofSuffix
 }
 
 // maxProof is the most bytes of a proof that is read.

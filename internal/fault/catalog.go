@@ -115,6 +115,21 @@ const (
 	TimedOut         Code = "VM628" // a command that did not end in time
 	NotReproduced    Code = "VM629" // two builds, or a build and a release, that are not the same
 	BadBadge         Code = "VM630" // a badge that is not the one of the newest attestation
+	NoTag            Code = "VM631" // no tag of that name, or one that no receipt can name
+	UnsignedTag      Code = "VM632" // a tag that nobody has signed
+	BadTag           Code = "VM633" // a tag that is not one of a commit by its own name
+	TagDoubted       Code = "VM634" // a tag whose signature counts for nothing
+	TagMoved         Code = "VM635" // a tag that is not the one that was released
+	BadSource        Code = "VM636" // files of a commit that no archive has
+	SourceDiffers    Code = "VM637" // an archive that is not that of the commit
+	ReleasedElse     Code = "VM638" // a release of the tag that says something else
+	FewRails         Code = "VM639" // fewer time-stamp authorities are asked than must
+	SignersWanted    Code = "VM640" // a release or its seal that more must sign
+	FileInTheWay     Code = "VM641" // another file where one of a release is to be
+	NoRelease        Code = "VM642" // no release of that tag
+	NotOfRelease     Code = "VM643" // a file that is none of a release
+	RailsWanted      Code = "VM644" // fewer authorities have stamped a release than must
+	ReleaseUnsealed  Code = "VM645" // no seal that counts is over a release
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -277,6 +292,21 @@ var catalog = map[Code]Entry{
 	TimedOut:         {ExitInvalid, "command did not end", "it was ended with all that it had started, and nothing was recorded; give it more time:\n--timeout 2h"},
 	NotReproduced:    {ExitInvalid, "not reproduced", "{how}"},
 	BadBadge:         {ExitInvalid, "badge is not derived from the newest attestation", "{how}"},
+	NoTag:            {ExitNotFound, "no such tag", "name a tag of this repository, fetch those of a remote, or make one that is signed:\ngit tag --list\ngit fetch --tags\ngit tag -s {tag} COMMIT"},
+	UnsignedTag:      {ExitInvalid, "tag is not signed", "make it anew, with your key, before anybody has it:\ngit tag -s -f {tag} COMMIT"},
+	BadTag:           {ExitInvalid, "tag of something else", "{how}"},
+	TagDoubted:       {ExitInvalid, "signature of the tag counts for nothing", "{how}"},
+	TagMoved:         {ExitRefused, "tag was moved after its release", "a tag that was released stays what it is: see what was released, and put the tag back or take another name:\ngit vaultmesh show {receipt}"},
+	BadSource:        {ExitInvalid, "files that no archive has", "the commit has what no tar could unpack safely; see what, and mend it in another commit:\ngit fsck\ngit ls-tree -r {commit}"},
+	SourceDiffers:    {ExitInvalid, "not the archive of the commit", "{how}"},
+	ReleasedElse:     {ExitRefused, "released otherwise", "{how}"},
+	FewRails:         {ExitUsage, "too few time-stamp authorities are asked", "add one, or say how many must stamp the release:\ngit vaultmesh tsa add NAME URL --cacert FILE\n--rails {have}"},
+	SignersWanted:    {ExitIncomplete, "more must sign", "what is here stays; have the others sign it in their clones, then go on:\ngit vaultmesh sync\ngit vaultmesh sign {receipt}\ngit vaultmesh release seal {tag}"},
+	FileInTheWay:     {ExitOther, "another file is in the way", "it is not written over; move it away, or write to another folder:\n-o DIR"},
+	NoRelease:        {ExitNotFound, "no release of that tag", "bring the ledger up to date, or make the release:\ngit vaultmesh sync\ngit vaultmesh release seal {tag}"},
+	NotOfRelease:     {ExitInvalid, "not a file of the release", "do not use it; see what the release has:\ngit vaultmesh show {receipt}"},
+	RailsWanted:      {ExitPeer, "too few authorities have stamped", "{how}"},
+	ReleaseUnsealed:  {ExitIncomplete, "no seal is over the release", "go on with the release, or seal the ledger:\ngit vaultmesh release seal {tag}\ngit vaultmesh seal"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing is taken of it or pushed to it until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},

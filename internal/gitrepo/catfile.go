@@ -256,15 +256,21 @@ func (s *gitStore) answer(ctx context.Context, name string, limit int64) (Object
 
 // readerDied gives up the process: git dies on an object that it cannot read.
 func (s *gitStore) readerDied(ctx context.Context, name string) error {
-	said, killed := s.objects.stderr, s.objects.end()
+	err := s.objects.died(name)
 	s.objects = nil
 	if ctx.Err() != nil {
 		return fault.New(fault.Interrupted, "interrupted")
 	}
-	if killed {
+	return err
+}
+
+// died says why a process has ended over an object: all that it said is known when it has
+// been waited for.
+func (c *catFile) died(name string) error {
+	if c.end() {
 		return fault.New(fault.GitRefused, "the git that reads objects was killed")
 	}
-	cause := &failure{subcommand: "cat-file", stderr: string(bytes.TrimSpace(said.bytes))}
+	cause := &failure{subcommand: "cat-file", stderr: string(bytes.TrimSpace(c.stderr.bytes))}
 	if cause.says("promisor remote") { // a partial clone that cannot ask for what it lacks
 		return fault.From(missing(name)).Because(cause)
 	}

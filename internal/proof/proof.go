@@ -16,6 +16,7 @@
 package proof
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -87,6 +88,22 @@ type writer struct {
 }
 
 // newWriter begins a proof with what is judged by.
+// FilesOf reads all files of an entry of a ledger, by name.
+func FilesOf(ctx context.Context, l *ledger.Ledger, e *ledger.Entry) (map[string][]byte, error) {
+	files := map[string][]byte{"receipt.json": e.Raw}
+	for _, f := range e.Files {
+		if f.Type == "receipt" {
+			continue
+		}
+		b, err := e.Proof(ctx, l, f)
+		if err != nil {
+			return nil, err
+		}
+		files[f.Name] = b
+	}
+	return files, nil
+}
+
 func newWriter(law verify.Law, schema string) *writer {
 	w := &writer{lawManifest{Covenants: []receipt.ID{}, Ledger: law.Genesis.ID, Revocations: []receipt.ID{}, Schema: schema},
 		map[receipt.ID]*ledger.Entry{law.Genesis.ID: law.Genesis}}

@@ -151,7 +151,7 @@ func (k *sshSigner) check(signature, message []byte) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	if _, err := verifySSH(stored, message, Ring{public}); err != nil {
+	if _, err := verifySSH(Namespace, stored, message, Ring{public}); err != nil {
 		return Made{}, bad.Because(err)
 	}
 	return Made{SSH, stored, public.fingerprint}, nil

@@ -61,29 +61,39 @@ func (s Signature) ValidUntil(now time.Time) time.Time {
 // (VM303), WeakSignature (VM306), and BadSignature (VM302) when it is one over
 // something else.
 func Verify(kind string, signature, message []byte, ring Ring) (Signature, error) {
+	return verifyIn(Namespace, kind, signature, message, ring)
+}
+
+// VerifyGit is [Verify] for a signature that git made, over a tag or a commit: one by
+// SSH is in git's own namespace, and so never one over a receipt.
+func VerifyGit(kind string, signature, message []byte, ring Ring) (Signature, error) {
+	return verifyIn("git", kind, signature, message, ring)
+}
+
+func verifyIn(namespace, kind string, signature, message []byte, ring Ring) (Signature, error) {
 	switch kind {
 	case SSH:
-		return verifySSH(signature, message, ring)
+		return verifySSH(namespace, signature, message, ring)
 	case OpenPGP:
 		return verifyOpenPGP(signature, message, ring)
 	}
 	return Signature{}, fault.New(fault.BadSpelling, "%.20q is no type of signature", kind)
 }
 
-func verifySSH(signature, message []byte, ring Ring) (Signature, error) {
+func verifySSH(namespace string, signature, message []byte, ring Ring) (Signature, error) {
 	s, err := parseSSHSIG(signature)
 	if err != nil {
 		return Signature{}, err
 	}
-	if s.Namespace != Namespace {
-		return Signature{}, fault.New(fault.WrongNamespace, "the signature was made for %.40q, not for %s", s.Namespace, Namespace)
+	if s.Namespace != namespace {
+		return Signature{}, fault.New(fault.WrongNamespace, "the signature was made for %.40q, not for %s", s.Namespace, namespace)
 	}
 	by := ssh.FingerprintSHA256(s.PublicKey)
 	key := ring.find(func(k *Key) bool { return k.kind == SSH && k.fingerprint == by })
 	if key == nil {
 		return Signature{}, unknownSigner(by)
 	}
-	if err := sshsig.Verify(bytes.NewReader(message), s, key.ssh, s.HashAlgorithm, Namespace); err != nil {
+	if err := sshsig.Verify(bytes.NewReader(message), s, key.ssh, s.HashAlgorithm, namespace); err != nil {
 		return Signature{}, mismatch(by, err)
 	}
 	return Signature{Key: key, By: by}, nil

@@ -1,0 +1,143 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
+)
+
+// label is that of a receipt which says which of its subjects is the archive of the
+// commit's files.
+const label = "source-archive"
+
+const (
+	archiveSuffix = ".tar"
+	tagSuffix     = ".tag"
+)
+
+// released is a release of a tag in a ledger.
+type released struct {
+	*ledger.Entry
+	finding trust.Finding
+}
+
+// archive is the subject that is the archive of the commit's files, false where the
+// release has none: somebody recorded it otherwise.
+func (r *released) archive() (receipt.Subject, bool) {
+	name := r.Receipt.Labels[label]
+	i := slices.IndexFunc(r.Receipt.Subjects, func(s receipt.Subject) bool { return s.Name == name })
+	if name == "" || i < 0 || r.Receipt.Subjects[i].Size == nil {
+		return receipt.Subject{}, false
+	}
+	return r.Receipt.Subjects[i], true
+}
+
+// base is how the names of its files begin.
+func (r *released) base() string { return strings.TrimSuffix(r.Receipt.Labels[label], archiveSuffix) }
+
+// hasTag tells whether it keeps a tag as its evidence.
+func (r *released) hasTag(t *tag) bool {
+	digest := receipt.Sum(t.raw)
+	return slices.ContainsFunc(r.Receipt.Evidence, func(e receipt.Evidence) bool { return e.SHA256 == digest && e.Name == r.base()+tagSuffix })
+}
+
+// vouched are those of some releases that at least one principal has signed. What a
+// stranger brought into the ledger keeps nobody from a release.
+func vouched(list []*released) []*released {
+	return slices.DeleteFunc(list, func(r *released) bool { return len(r.finding.Signers) == 0 })
+}
+
+// find lists the releases of a tag that no trusted receipt takes back. Those come first
+// that have an archive, of these the trusted ones, and of these the one with most
+// time-stamps.
+func find(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, name string, working func()) ([]*released, error) {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var about, linking []*ledger.Entry
+	err = l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
+		working()
+		if !e.Holds(genesis.ID) || e.Receipt.Future {
+			return nil
+		}
+		if ofTag(e.Receipt, name) {
+			about = append(about, e)
+		}
+		if slices.ContainsFunc(e.Receipt.Links, takesBack) {
+			linking = append(linking, e)
+		}
+		return nil
+	}})
+	if err != nil || len(about) == 0 {
+		return nil, err
+	}
+	gone, err := takenBack(ctx, l, terms, linking)
+	if err != nil {
+		return nil, err
+	}
+	about = slices.DeleteFunc(about, func(e *ledger.Entry) bool { return gone[e.ID] })
+	findings, err := verify.Findings(ctx, l, terms, about)
+	if err != nil {
+		return nil, err
+	}
+	var list []*released
+	for i, e := range about {
+		list = append(list, &released{e, findings[i]})
+	}
+	slices.SortFunc(list, before)
+	return list, nil
+}
+
+// ofTag tells whether a receipt is a release of a tag: by its ref, or where it names
+// none, by its version.
+func ofTag(r *receipt.Receipt, name string) bool {
+	return r.Kind == receipt.KindRelease && (r.Ref == tags+name || r.Ref == "" && r.Version == name)
+}
+
+func takesBack(l receipt.Link) bool {
+	return l.Rel == receipt.RelRevokes || l.Rel == receipt.RelSupersedes
+}
+
+// takenBack are the receipts that trusted ones supersede or revoke.
+func takenBack(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, linking []*ledger.Entry) (map[receipt.ID]bool, error) {
+	gone := make(map[receipt.ID]bool)
+	if len(linking) == 0 {
+		return gone, nil
+	}
+	findings, err := verify.Findings(ctx, l, terms, linking)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range linking {
+		for _, link := range e.Receipt.Links {
+			if findings[i].Trusted() && takesBack(link) {
+				gone[link.Receipt] = true
+			}
+		}
+	}
+	return gone, nil
+}
+
+// before is the order of releases.
+func before(a, b *released) int {
+	rank := func(r *released) int {
+		_, archived := r.archive()
+		switch {
+		case archived && r.finding.Trusted():
+			return 0
+		case archived:
+			return 1
+		case r.finding.Trusted():
+			return 2
+		}
+		return 3
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(len(b.finding.Authorities()), len(a.finding.Authorities())), a.ID.Compare(b.ID))
+}
