@@ -174,7 +174,14 @@ func (c *covenantCheckCmd) four(a *app, g *guarded) ([]*guard.Covenant, error) {
 	}
 	a.accept(g.Ledger, g.terms, report.Chain)
 	court := &guard.Court{Guard: &g.Guard, Report: report, Cache: g.terms.Cache, Badge: func(context.Context) ([]guard.Finding, error) { return a.doubtBadge(g.Ledger) }}
-	return court.Four(a.ctx)
+	if err := g.Bench.Remember(a.ctx); err != nil {
+		return nil, err
+	}
+	list, err := court.Four(a.ctx)
+	if err == nil {
+		g.Bench.Keep()
+	}
+	return list, err
 }
 
 func judgedCheck(pushes []hooks.Move, verdicts []guard.Verdict, four []*guard.Covenant, cut bool) checked {
