@@ -78,7 +78,7 @@ func (c *covenantCheckCmd) Run(a *app) error {
 		if err := g.toward(a, a.config.PushRemote(), nil); err != nil {
 			return err
 		}
-		g.Known.Remote = ""
+		g.Had = nil
 	}
 	verdicts, err := g.Judge(a.ctx, pushes)
 	if err != nil {
@@ -122,12 +122,12 @@ func (c *covenantCheckCmd) pushes(a *app, g *guarded) (pushes []hooks.Move, cut 
 		if err != nil {
 			return nil, false, err
 		}
-		g.Known.Commits = []gitrepo.OID{base}
+		g.Known = []gitrepo.OID{base}
 		if cut, err = c.cutRange(a, head, base, cuts); err != nil {
 			return nil, false, err
 		}
 	case !cuts[head]:
-		g.Known.Commits = commit.Parents
+		g.Known = append([]gitrepo.OID{}, commit.Parents...)
 	}
 	refs := []string{c.Ref}
 	if c.Ref == "" {
@@ -156,7 +156,7 @@ func (c *covenantCheckCmd) cutRange(a *app, head, base gitrepo.OID, cuts map[git
 	if len(cuts) == 0 {
 		return false, nil
 	}
-	commits, err := a.repo.NewCommits(a.ctx, head, gitrepo.Known{Commits: []gitrepo.OID{base}})
+	commits, _, err := a.repo.NewCommits(a.ctx, head, []gitrepo.OID{base})
 	return slices.ContainsFunc(commits, func(id gitrepo.OID) bool { return cuts[id] }), err
 }
 

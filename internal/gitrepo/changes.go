@@ -9,27 +9,37 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
-// Known says which commits a remote has already.
-type Known struct {
-	Commits []OID  // and all that they lead to
-	Remote  string // what the refs that track it lead to; "" for none
-	Here    bool   // what any ref here leads to
+// NewCommits lists the commits that one leads to and that none of some others does, the
+// newest first, and those among what the others lead to that are parents of these. The
+// fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) NewCommits(ctx context.Context, head OID, known []OID) (list, edge []OID, err error) {
+	var in bytes.Buffer
+	in.WriteString(string(head) + "\n")
+	for _, id := range known {
+		in.WriteString("^" + string(id) + "\n")
+	}
+	out, err := r.git.run(ctx, &in, "rev-list", "--boundary", "--stdin")
+	for id := range strings.FieldsSeq(string(out)) {
+		if before, ok := strings.CutPrefix(id, "-"); ok {
+			edge = append(edge, OID(before))
+			continue
+		}
+		list = append(list, OID(id))
+	}
+	return list, edge, r.historyFault(err)
 }
 
-// NewCommits lists the commits that one leads to and that are not known, the newest
-// first. The fault is GitRefused (VM112) when one of them is not here.
-func (r *Repo) NewCommits(ctx context.Context, head OID, known Known) ([]OID, error) {
-	args := []string{"rev-list", string(head), "--not"}
-	for _, id := range known.Commits {
+// Independent are those of some commits to which none of the others leads. The fault is
+// GitRefused (VM112) when one of them is not here.
+func (r *Repo) Independent(ctx context.Context, commits []OID) ([]OID, error) {
+	if len(commits) < 2 {
+		return commits, nil
+	}
+	args := []string{"merge-base", "--independent"}
+	for _, id := range commits {
 		args = append(args, string(id))
 	}
-	if known.Remote != "" {
-		args = append(args, "--remotes="+globLiteral(known.Remote))
-	}
-	if known.Here {
-		args = append(args, "--all")
-	}
-	out, err := r.git.run(ctx, nil, append(args, "--")...)
+	out, err := r.git.run(ctx, nil, args...)
 	var list []OID
 	for id := range strings.FieldsSeq(string(out)) {
 		list = append(list, OID(id))
@@ -46,11 +56,6 @@ func (r *Repo) FirstParents(ctx context.Context, head, since OID) ([]OID, error)
 		list = append(list, OID(id))
 	}
 	return list, r.historyFault(err)
-}
-
-// globLiteral keeps a name from being a pattern.
-func globLiteral(name string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }
 
 // Change is a commit and what it is compared with: one other, or, where that is "",
