@@ -134,7 +134,7 @@ func (a *app) doubtBadge(l *ledger.Ledger) ([]guard.Finding, error) {
 	if !fault.Has(err, fault.BadBadge) {
 		return nil, err
 	}
-	return []guard.Finding{{Text: attest.BadgePath + ": " + fault.From(err).Message}}, nil
+	return []guard.Finding{{Path: attest.BadgePath, Text: attest.BadgePath + ": " + fault.From(err).Message}}, nil
 }
 
 func (a *app) badgeFile() (string, error) {

@@ -115,6 +115,7 @@ const (
 	TimedOut         Code = "VM628" // a command that did not end in time
 	NotReproduced    Code = "VM629" // two builds, or a build and a release, that are not the same
 	BadBadge         Code = "VM630" // a badge that is not the one of the newest attestation
+	BadJob           Code = "VM646" // what a CI service says of a job cannot be read
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -276,6 +277,7 @@ var catalog = map[Code]Entry{
 	TimedOut:         {ExitInvalid, "command did not end", "it was ended with all that it had started, and nothing was recorded; give it more time:\n--timeout 2h"},
 	NotReproduced:    {ExitInvalid, "not reproduced", "{how}"},
 	BadBadge:         {ExitInvalid, "badge is not derived from the newest attestation", "{how}"},
+	BadJob:           {ExitUsage, "what CI says of the job cannot be read", "say by yourself what is to be checked:\ngit vaultmesh covenant check --ci A..B --ref REF"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing of it is taken until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},

@@ -47,6 +47,17 @@ func (r *Repo) Independent(ctx context.Context, commits []OID) ([]OID, error) {
 	return list, r.historyFault(err)
 }
 
+// MergeBase is a commit that both of two lead to, the best if there are several; "" where
+// there is none. The fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) MergeBase(ctx context.Context, a, b OID) (OID, error) {
+	out, err := r.git.run(ctx, nil, "merge-base", string(a), string(b))
+	var f *failure
+	if asFailure(err, &f) && !f.killed && strings.TrimSpace(f.stderr) == "" {
+		return "", nil
+	}
+	return OID(strings.TrimSpace(string(out))), r.historyFault(err)
+}
+
 // FirstParents lists the commits from one back to another, which is not among them, by
 // first parents, the newest first. The fault is GitRefused (VM112).
 func (r *Repo) FirstParents(ctx context.Context, head, since OID) ([]OID, error) {

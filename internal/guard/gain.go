@@ -40,9 +40,12 @@ func (g *Guard) gained(ctx context.Context, m *matter) error {
 		if err != nil {
 			return err
 		}
-		if m.gains[r.Name], err = g.gain(ctx, m.commit, known, false); err != nil {
+		got, err := g.gain(ctx, m.commit, known, false)
+		if err != nil {
 			return err
 		}
+		got.cut = got.cut || m.push.Old != "" // what it led to is not here, and there may be more
+		m.gains[r.Name] = got
 	}
 	return nil
 }

@@ -88,6 +88,7 @@ type Lack struct {
 	Kind    receipt.Kind // of the receipt that is missing, or lacks something; "" for none
 	Receipt receipt.ID   // that lacks something; zero for none
 	Text    string       // what is missing, in words
+	Path    string       // the file that it is about, "" for none
 	Unknown bool         // it cannot be told with what is here
 }
 
