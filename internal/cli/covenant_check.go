@@ -159,7 +159,7 @@ func (c *covenantCheckCmd) pushes(a *app, g *guarded, job *ci.Job) (pushes []hoo
 			return nil, false, err
 		}
 	case !cuts[head]:
-		g.Known = append([]gitrepo.OID{}, commit.Parents...)
+		g.Known, g.Single = append([]gitrepo.OID{}, commit.Parents...), true
 	}
 	refs := []string{cmp.Or(c.Ref, job.Ref)}
 	if refs[0] == "" {

@@ -94,10 +94,15 @@ func (g *Guard) gain(ctx context.Context, commit gitrepo.OID, known []gitrepo.OI
 	if err != nil {
 		return gain{}, err
 	}
-	if whole {
+	switch {
+	case whole:
 		edge = known
-	} else if edge, err = g.Repo.Independent(ctx, edge); err != nil {
-		return gain{}, err
+	case g.Single:
+		edge = nil
+	default:
+		if edge, err = g.Repo.Independent(ctx, edge); err != nil {
+			return gain{}, err
+		}
 	}
 	got, err := g.changes(ctx, commit, commits, edge)
 	if g.gains == nil {

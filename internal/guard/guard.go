@@ -35,6 +35,7 @@ type Guard struct {
 	Now    time.Time
 	Find   Find
 	Known  []gitrepo.OID // commits that are not new, whatever refs led to; nil where the refs tell
+	Single bool          // one commit is judged by itself: of a merge, what it changes of all its parents
 	Had    Had           // which refs there are already; nil where nobody knows
 	Remote string        // the name of the remote, for advice; "" where nobody knows it
 	Heads  []gitrepo.OID // heads of the ledger that the remote has or gets; nil where it is the one that judges
