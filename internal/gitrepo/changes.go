@@ -29,6 +29,36 @@ func (r *Repo) NewCommits(ctx context.Context, head OID, known []OID) (list, edg
 	return list, edge, r.historyFault(err)
 }
 
+// Step is a commit with its parents.
+type Step struct {
+	Commit  OID
+	Parents []OID
+}
+
+// NewSteps lists the commits that some lead to and that none of others does, each after
+// its parents. The fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) NewSteps(ctx context.Context, heads, known []OID) ([]Step, error) {
+	var in bytes.Buffer
+	for _, id := range heads {
+		in.WriteString(string(id) + "\n")
+	}
+	for _, id := range known {
+		in.WriteString("^" + string(id) + "\n")
+	}
+	out, err := r.git.run(ctx, &in, "rev-list", "--topo-order", "--reverse", "--parents", "--stdin")
+	var list []Step
+	for line := range strings.Lines(string(out)) {
+		var ids []OID
+		for id := range strings.FieldsSeq(line) {
+			ids = append(ids, OID(id))
+		}
+		if len(ids) > 0 {
+			list = append(list, Step{ids[0], ids[1:]})
+		}
+	}
+	return list, r.historyFault(err)
+}
+
 // Independent are those of some commits to which none of the others leads. The fault is
 // GitRefused (VM112) when one of them is not here.
 func (r *Repo) Independent(ctx context.Context, commits []OID) ([]OID, error) {
@@ -77,12 +107,25 @@ type Change struct{ Commit, From OID }
 // of git does it for all of them, whatever the user's configuration says of diffs. A
 // path is in git's bytes. The fault is GitRefused (VM112) when an object is not here.
 func (r *Repo) Changed(ctx context.Context, changes []Change, each func(id OID, path string)) error {
+	return r.changed(ctx, changes, "-c", each)
+}
+
+// ChangedOfAny is Changed, with the paths in which a merge differs from any of its parents.
+func (r *Repo) ChangedOfAny(ctx context.Context, merges []OID, each func(id OID, path string)) error {
+	var changes []Change
+	for _, id := range merges {
+		changes = append(changes, Change{Commit: id})
+	}
+	return r.changed(ctx, changes, "-m", each)
+}
+
+func (r *Repo) changed(ctx context.Context, changes []Change, merges string, each func(id OID, path string)) error {
 	var in bytes.Buffer
 	for _, c := range changes {
 		in.WriteString(strings.TrimSpace(string(c.Commit)+" "+string(c.From)) + "\n")
 	}
 	p := &rawDiff{each: each}
-	err := r.git.stream(ctx, &in, p, "diff-tree", "--stdin", "-r", "-c", "--root", "-z", "--raw", "--abbrev=4", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-relative")
+	err := r.git.stream(ctx, &in, p, "diff-tree", "--stdin", "-r", merges, "--root", "-z", "--raw", "--abbrev=4", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-relative")
 	var f *failure
 	if asFailure(err, &f) {
 		return fault.New(fault.GitRefused, "what was changed cannot be told").Because(f)

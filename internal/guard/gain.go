@@ -22,6 +22,9 @@ type gain struct {
 // it is what none of the refs leads to that the rule is about already, because nobody
 // asked it about what the others have.
 func (g *Guard) gained(ctx context.Context, m *matter) error {
+	if m.commit == "" || !m.any(rules.WantsPaths) {
+		return nil
+	}
 	old, err := g.leadsTo(ctx, m.push.Old)
 	if err != nil {
 		return err
@@ -31,12 +34,11 @@ func (g *Guard) gained(ctx context.Context, m *matter) error {
 		m.update.Paths, m.update.Cut = got.paths, got.cut
 		return err
 	}
-	m.gains = make(map[string]gain)
 	for _, r := range m.rules {
-		if !rules.WantsPaths(r) {
+		if _, ok := m.gains[r.Name]; ok || !rules.WantsPaths(r) {
 			continue
 		}
-		known, err := g.known(ctx, r, m.push.Ref)
+		known, err := g.known(ctx, r, func(ref string) bool { return ref == m.push.Ref })
 		if err != nil {
 			return err
 		}
@@ -50,8 +52,9 @@ func (g *Guard) gained(ctx context.Context, m *matter) error {
 	return nil
 }
 
-// known are commits that a rule was asked about, with all that they lead to.
-func (g *Guard) known(ctx context.Context, r receipt.Rule, but string) ([]gitrepo.OID, error) {
+// known are commits that a rule was asked about, with all that they lead to, by other refs
+// than some.
+func (g *Guard) known(ctx context.Context, r receipt.Rule, but func(ref string) bool) ([]gitrepo.OID, error) {
 	if g.Known != nil || g.Had == nil {
 		return g.Known, nil
 	}
@@ -64,7 +67,7 @@ func (g *Guard) known(ctx context.Context, r receipt.Rule, but string) ([]gitrep
 	}
 	at := make(map[gitrepo.OID]bool)
 	for ref, id := range g.had {
-		if ref != but && rules.Concerns(r, ref) {
+		if !but(ref) && rules.Concerns(r, ref) {
 			at[id] = true
 		}
 	}

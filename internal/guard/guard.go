@@ -95,6 +95,14 @@ func (g *Guard) Judge(ctx context.Context, pushes []hooks.Move) ([]Verdict, erro
 		}
 		cases = append(cases, m)
 	}
+	if err := g.gainedTogether(ctx, cases); err != nil {
+		return nil, err
+	}
+	for _, m := range cases {
+		if err := g.gained(ctx, m); err != nil {
+			return nil, err
+		}
+	}
 	return g.decide(ctx, cases)
 }
 
@@ -109,7 +117,7 @@ type matter struct {
 }
 
 func newMatter(p hooks.Move, at time.Time) *matter {
-	return &matter{push: p, at: at, update: rules.Update{Ref: p.Ref}}
+	return &matter{push: p, at: at, update: rules.Update{Ref: p.Ref}, gains: make(map[string]gain)}
 }
 
 // of is the update as a rule sees it.
@@ -123,7 +131,7 @@ func (m *matter) of(r receipt.Rule) rules.Update {
 
 func (m *matter) any(asks func(r receipt.Rule) bool) bool { return slices.ContainsFunc(m.rules, asks) }
 
-// look finds out how a ref moves, and what that changes, as far as its rules ask.
+// look finds out how a ref moves, as far as its rules ask.
 func (g *Guard) look(ctx context.Context, m *matter) error {
 	if m.push.New == "" {
 		m.update.Move = rules.Delete
@@ -137,14 +145,8 @@ func (g *Guard) look(ctx context.Context, m *matter) error {
 	if m.commit, err = g.leadsTo(ctx, m.push.New); err != nil {
 		return err
 	}
-	wantsPaths := m.any(rules.WantsPaths)
-	if m.push.Old != "" && (wantsPaths || m.any(func(r receipt.Rule) bool { return r.Require.NoRewind })) {
-		if err := g.moved(ctx, m); err != nil {
-			return err
-		}
-	}
-	if wantsPaths && m.commit != "" {
-		return g.gained(ctx, m)
+	if m.push.Old != "" && m.any(func(r receipt.Rule) bool { return rules.WantsPaths(r) || r.Require.NoRewind }) {
+		return g.moved(ctx, m)
 	}
 	return nil
 }

@@ -112,6 +112,9 @@ func meant(patterns []string, name string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return receipt.Glob(p, name) })
 }
 
+// MeansPath tells whether a rule is about a path.
+func MeansPath(r receipt.Rule, path string) bool { return meant(r.Paths, path) }
+
 // changed are the paths of an update that a rule is about.
 func changed(r receipt.Rule, u Update) []string {
 	return slices.DeleteFunc(slices.Clone(u.Paths), func(p string) bool { return !meant(r.Paths, p) })
