@@ -38,12 +38,12 @@ func (g *Guard) gainedTogether(ctx context.Context, cases []*matter) error {
 
 // walkTogether gives each ref the paths of a rule that its new commits change.
 func (g *Guard) walkTogether(ctx context.Context, r receipt.Rule, fresh []*matter) error {
-	new := make(map[string]bool)
+	names := make(map[string]bool)
 	var heads []gitrepo.OID
 	for _, m := range fresh {
-		new[m.push.Ref], heads = true, append(heads, m.commit)
+		names[m.push.Ref], heads = true, append(heads, m.commit)
 	}
-	known, err := g.known(ctx, r, func(ref string) bool { return new[ref] })
+	known, err := g.known(ctx, r, func(ref string) bool { return names[ref] })
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (g *Guard) walkTogether(ctx context.Context, r receipt.Rule, fresh []*matte
 	if err != nil {
 		return err
 	}
-	own, any, err := g.meantOf(ctx, r, steps)
+	own, either, err := g.meantOf(ctx, r, steps)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (g *Guard) walkTogether(ctx context.Context, r receipt.Rule, fresh []*matte
 	if err != nil {
 		return err
 	}
-	sure, perhaps, cut := gathered(steps, own), gathered(steps, any), make(map[gitrepo.OID]bool)
+	sure, perhaps, cut := gathered(steps, own), gathered(steps, either), make(map[gitrepo.OID]bool)
 	if sure == nil || perhaps == nil {
 		return nil
 	}
@@ -77,8 +77,8 @@ func (g *Guard) walkTogether(ctx context.Context, r receipt.Rule, fresh []*matte
 
 // meantOf are the paths that a rule is about of those that each commit changes, and of
 // those in which a merge differs from any parent.
-func (g *Guard) meantOf(ctx context.Context, r receipt.Rule, steps []gitrepo.Step) (own, any map[gitrepo.OID]paths, err error) {
-	own, any = make(map[gitrepo.OID]paths), make(map[gitrepo.OID]paths)
+func (g *Guard) meantOf(ctx context.Context, r receipt.Rule, steps []gitrepo.Step) (own, either map[gitrepo.OID]paths, err error) {
+	own, either = make(map[gitrepo.OID]paths), make(map[gitrepo.OID]paths)
 	var changes []gitrepo.Change
 	var merges []gitrepo.OID
 	for _, s := range steps {
@@ -102,9 +102,9 @@ func (g *Guard) meantOf(ctx context.Context, r receipt.Rule, steps []gitrepo.Ste
 		err = g.Repo.Changed(ctx, changes, into(own))
 	}
 	if err == nil && len(merges) > 0 {
-		err = g.Repo.ChangedOfAny(ctx, merges, into(any))
+		err = g.Repo.ChangedOfAny(ctx, merges, into(either))
 	}
-	return own, any, err
+	return own, either, err
 }
 
 // paths is a set of them; commits that gain nothing share that of their parent.
