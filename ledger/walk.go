@@ -392,6 +392,13 @@ func (w *walk) visit(ctx context.Context, opened []*Entry, each func(*Entry) err
 	return nil
 }
 
+// Visit calls each for entries that are opened already, with their signatures and tokens,
+// which are read some hundred at a time.
+func (l *Ledger) Visit(ctx context.Context, entries []*Entry, each func(*Entry) error) error {
+	w := &walk{l: l, v: Visitor{Proofs: true}}
+	return w.visit(ctx, entries, each)
+}
+
 // few is how many of the entries have not too many files together, at least one.
 func (w *walk) few(entries []*Entry) int {
 	files := 0

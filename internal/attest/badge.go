@@ -65,23 +65,22 @@ func message(a *receipt.Attestation) string {
 	return "failing"
 }
 
-// Newest finds the newest attestation of a type about a commit that the covenant
-// trusts; of two of one time, that with the greater id. It is nil where there is none.
-func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, commit receipt.Object, kind string, working func()) (*ledger.Entry, error) {
+// Newest finds among some entries the newest attestation of a type about a commit that
+// the covenant trusts; of two of one time, that with the greater id. It is nil where there
+// is none.
+func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries []*ledger.Entry, commit receipt.Object, kind string) (*ledger.Entry, error) {
 	genesis, err := l.Genesis(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var about []*ledger.Entry
-	err = l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
-		working()
+	for _, e := range entries {
 		if e.Receipt != nil && e.Receipt.Attestation != nil && e.Receipt.Commit == commit && e.Receipt.Attestation.Type == kind && e.Holds(genesis.ID) {
 			about = append(about, e)
 		}
-		return nil
-	}})
-	if err != nil || len(about) == 0 {
-		return nil, err
+	}
+	if len(about) == 0 {
+		return nil, nil
 	}
 	findings, err := verify.Findings(ctx, l, terms, about)
 	if err != nil {

@@ -10,22 +10,20 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// Releases finds the receipts of releases of a commit that the covenant trusts.
-func Releases(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, commit receipt.Object, working func()) ([]*ledger.Entry, error) {
+// Releases finds among some entries the releases of a commit that the covenant trusts.
+func Releases(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries []*ledger.Entry, commit receipt.Object) ([]*ledger.Entry, error) {
 	genesis, err := l.Genesis(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var about, trusted []*ledger.Entry
-	err = l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
-		working()
+	for _, e := range entries {
 		if e.Receipt != nil && e.Receipt.Kind == receipt.KindRelease && e.Receipt.Commit == commit && e.Holds(genesis.ID) {
 			about = append(about, e)
 		}
-		return nil
-	}})
-	if err != nil || len(about) == 0 {
-		return nil, err
+	}
+	if len(about) == 0 {
+		return nil, nil
 	}
 	findings, err := verify.Findings(ctx, l, terms, about)
 	for i, e := range about {

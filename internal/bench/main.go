@@ -110,6 +110,9 @@ func (b *setting) whole(receipts, runs int, only *regexp.Regexp) error {
 		{"batch", func() error { return b.batch(receipts) }},
 		{"merge", func() error { return b.merge(receipts / 2) }},
 		{"sync", func() error { return b.meet(runs) }},
+		{"covenant check", func() error { return b.check(runs) }},
+		{"pre-push", b.firstPush},
+		{"push", func() error { return b.push(runs) }},
 	} {
 		if !only.MatchString(part.name) {
 			continue

@@ -30,7 +30,7 @@ func (b *setting) trusting(root []byte) (*receipt.Covenant, error) {
 		Thresholds:  []receipt.Threshold{},
 		TSAs:        []receipt.Authority{},
 		Revocations: []receipt.Revocation{},
-		Rules:       []receipt.Rule{},
+		Rules:       benchRules(),
 		Federation:  receipt.Federation{Accept: "signed"},
 	}
 	if root != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/guard"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -69,9 +70,11 @@ func (c *attestCmd) newest(a *app, l *ledger.Ledger) (receipt.Object, *ledger.En
 		return "", nil, err
 	}
 	commit := receipt.Object(a.repo.Algorithm() + ":" + string(id))
-	bar := a.progress("looking for attestations")
-	newest, err := attest.Newest(a.ctx, l, terms, commit, kind, bar.add)
-	bar.done()
+	about, err := a.finder(l, l)(a.ctx, query.About([]receipt.Object{commit}))
+	if err != nil {
+		return "", nil, err
+	}
+	newest, err := attest.Newest(a.ctx, l, terms, about, commit, kind)
 	return commit, newest, err
 }
 
@@ -131,7 +134,7 @@ func (a *app) doubtBadge(l *ledger.Ledger) ([]guard.Finding, error) {
 	if !fault.Has(err, fault.BadBadge) {
 		return nil, err
 	}
-	return []guard.Finding{{Text: attest.BadgePath + ": " + fault.From(err).Message}}, nil
+	return []guard.Finding{{Path: attest.BadgePath, Text: attest.BadgePath + ": " + fault.From(err).Message}}, nil
 }
 
 func (a *app) badgeFile() (string, error) {

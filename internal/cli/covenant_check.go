@@ -8,6 +8,7 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/VaultSovereign/git-vaultmesh/hooks"
+	"github.com/VaultSovereign/git-vaultmesh/internal/ci"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/guard"
@@ -17,6 +18,9 @@ import (
 type covenantCheckCmd struct {
 	What string `arg:"" optional:"" name:"rev" help:"a revision, HEAD unless given, or a range, A..B"`
 	Ref  string `placeholder:"REF" help:"as if it were pushed to this ref, in place of the branches and tags that lead there"`
+	CI   bool   `name:"ci" help:"check what a job of CI is about, and tell its service"`
+
+	CodeQuality string `placeholder:"FILE" help:"with --ci: write a report of code quality for GitLab"`
 	anchoring
 	fetching
 }
@@ -43,6 +47,7 @@ type checkedLack struct {
 	Kind    string `json:"kind,omitempty"`
 	Receipt string `json:"receipt,omitempty"`
 	Message string `json:"message"`
+	Path    string `json:"path,omitempty"`
 	Unknown bool   `json:"unknown"`
 }
 
@@ -56,50 +61,77 @@ type checkedCovenant struct {
 type checkedFinding struct {
 	Receipt string `json:"receipt,omitempty"`
 	Message string `json:"message"`
+	Path    string `json:"path,omitempty"`
 	Unknown bool   `json:"unknown"`
 }
 
 // Run judges a commit or a range by the rules in force, and the ledger by the four
 // covenants.
 func (c *covenantCheckCmd) Run(a *app) error {
+	if c.CI {
+		return c.runCI(a)
+	}
+	if c.CodeQuality != "" {
+		return fault.New(fault.Usage, "--code-quality is for --ci").With("command", "covenant")
+	}
+	j, err := c.judge(a, new(ci.Job))
+	if j == nil {
+		return err
+	}
+	return cmp.Or(c.print(a, *j), err)
+}
+
+func (c *covenantCheckCmd) print(a *app, j checked) error {
+	if a.out.structured() {
+		return a.out.emit(j)
+	}
+	a.printCheck(j)
+	return nil
+}
+
+// judge judges what is named, or what a job is about, and says with which fault that
+// ends. What was judged is nil where nothing could be.
+func (c *covenantCheckCmd) judge(a *app, job *ci.Job) (*checked, error) {
 	l, err := a.openLedger(true, c.fetching)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	g, err := c.guard(a, l, l)
 	if err != nil {
-		return err
-	}
-	pushes, cut, err := c.pushes(a, g)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	if a.config.PushRemote() != "" {
 		if err := g.toward(a, a.config.PushRemote(), nil); err != nil {
-			return err
+			return nil, err
 		}
-		g.Known.Remote = ""
 	}
-	verdicts, err := g.Judge(a.ctx, pushes)
+	pushes, cut, err := c.pushes(a, g, job)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	verdicts, err := g.Judge(a.ctx, guard.Asked(g.Rules, pushes, a.config.Ref))
+	if err != nil {
+		return nil, err
 	}
 	four, err := c.four(a, g)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	j := judgedCheck(pushes, verdicts, four, cut)
-	if a.out.structured() {
-		err = a.out.emit(j)
-	} else {
-		a.printCheck(j)
+	outcome := c.outcome(verdicts, four, cut, g.Remote)
+	if c.CI && fault.Has(outcome, fault.Incomplete) && a.repo.Shallow {
+		outcome = fault.From(outcome).With("how", shallowRange(job.Service).Details["how"])
 	}
-	return cmp.Or(err, c.outcome(verdicts, four, cut, g.Remote))
+	return &j, outcome
 }
 
 // pushes are what is checked, as pushes of the refs that lead there. It says too whether
 // the range is cut.
-func (c *covenantCheckCmd) pushes(a *app, g *guarded) (pushes []hooks.Move, cut bool, err error) {
+func (c *covenantCheckCmd) pushes(a *app, g *guarded, job *ci.Job) (pushes []hooks.Move, cut bool, err error) {
+	if job.Ranged {
+		return c.moves(a, g, job)
+	}
+	g.Had = nil
 	from, to, isRange := ranged(cmp.Or(c.What, "HEAD"))
 	if !isRange {
 		to = cmp.Or(c.What, "HEAD")
@@ -122,15 +154,15 @@ func (c *covenantCheckCmd) pushes(a *app, g *guarded) (pushes []hooks.Move, cut 
 		if err != nil {
 			return nil, false, err
 		}
-		g.Known.Commits = []gitrepo.OID{base}
+		g.Known = []gitrepo.OID{base}
 		if cut, err = c.cutRange(a, head, base, cuts); err != nil {
 			return nil, false, err
 		}
 	case !cuts[head]:
-		g.Known.Commits = commit.Parents
+		g.Known, g.Single = append([]gitrepo.OID{}, commit.Parents...), true
 	}
-	refs := []string{c.Ref}
-	if c.Ref == "" {
+	refs := []string{cmp.Or(c.Ref, job.Ref)}
+	if refs[0] == "" {
 		if refs, err = a.repo.RefsAt(a.ctx, head); err != nil {
 			return nil, false, err
 		}
@@ -156,7 +188,7 @@ func (c *covenantCheckCmd) cutRange(a *app, head, base gitrepo.OID, cuts map[git
 	if len(cuts) == 0 {
 		return false, nil
 	}
-	commits, err := a.repo.NewCommits(a.ctx, head, gitrepo.Known{Commits: []gitrepo.OID{base}})
+	commits, _, err := a.repo.NewCommits(a.ctx, head, []gitrepo.OID{base})
 	return slices.ContainsFunc(commits, func(id gitrepo.OID) bool { return cuts[id] }), err
 }
 
@@ -174,7 +206,14 @@ func (c *covenantCheckCmd) four(a *app, g *guarded) ([]*guard.Covenant, error) {
 	}
 	a.accept(g.Ledger, g.terms, report.Chain)
 	court := &guard.Court{Guard: &g.Guard, Report: report, Cache: g.terms.Cache, Badge: func(context.Context) ([]guard.Finding, error) { return a.doubtBadge(g.Ledger) }}
-	return court.Four(a.ctx)
+	if err := g.Bench.Remember(a.ctx); err != nil {
+		return nil, err
+	}
+	list, err := court.Four(a.ctx)
+	if err == nil {
+		g.Bench.Keep()
+	}
+	return list, err
 }
 
 func judgedCheck(pushes []hooks.Move, verdicts []guard.Verdict, four []*guard.Covenant, cut bool) checked {
@@ -187,7 +226,7 @@ func judgedCheck(pushes []hooks.Move, verdicts []guard.Verdict, four []*guard.Co
 	for _, v := range verdicts {
 		r := checkedRule{v.Rule.Name, v.Rule.Sentence, v.Push.Ref, v.Status(), []checkedLack{}}
 		for _, l := range v.Lacks {
-			one := checkedLack{Need: l.Need, Kind: string(l.Kind), Message: l.Text, Unknown: l.Unknown}
+			one := checkedLack{Need: l.Need, Kind: string(l.Kind), Message: l.Text, Path: l.Path, Unknown: l.Unknown}
 			if !l.Receipt.IsZero() {
 				one.Receipt = l.Receipt.String()
 			}
@@ -199,7 +238,7 @@ func judgedCheck(pushes []hooks.Move, verdicts []guard.Verdict, four []*guard.Co
 	for _, v := range four {
 		one := checkedCovenant{v.Name, v.Status(), v.Detail, []checkedFinding{}}
 		for _, f := range v.Findings {
-			found := checkedFinding{Message: f.Text, Unknown: f.Unknown}
+			found := checkedFinding{Message: f.Text, Path: f.Path, Unknown: f.Unknown}
 			if !f.Receipt.IsZero() {
 				found.Receipt = f.Receipt.String()
 			}

@@ -63,7 +63,7 @@ func (g *guarded) toward(a *app, remote string, pushes []hooks.Move) error {
 	if remote == "" {
 		return nil
 	}
-	g.Known.Remote = remote
+	g.Had = a.tracked(remote)
 	tracking, seen := setup.TrackingRef(remote, a.config.Ref), federation.SeenRef(remote, a.config.Ref)
 	refs, err := a.repo.Exact(a.ctx, tracking, seen)
 	for _, ref := range []string{tracking, seen} {
@@ -72,6 +72,21 @@ func (g *guarded) toward(a *app, remote string, pushes []hooks.Move) error {
 		}
 	}
 	return err
+}
+
+// tracked are the branches of a remote as this clone last saw them.
+func (a *app) tracked(remote string) guard.Had {
+	return func(ctx context.Context) (map[string]gitrepo.OID, error) {
+		prefix := "refs/remotes/" + remote + "/"
+		refs, err := a.repo.Refs(ctx, strings.TrimSuffix(prefix, "/"))
+		had := make(map[string]gitrepo.OID)
+		for ref, id := range refs {
+			if name := strings.TrimPrefix(ref, prefix); name != "HEAD" {
+				had["refs/heads/"+name] = id
+			}
+		}
+		return had, err
+	}
 }
 
 // refuse says which rules are broken, if any.

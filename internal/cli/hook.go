@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/hooks"
@@ -108,7 +109,7 @@ func (c *hookRunCmd) receive(a *app, pushes []hooks.Move) error {
 	if err != nil {
 		return err
 	}
-	g.Known = gitrepo.Known{Here: true}
+	g.Had = func(ctx context.Context) (map[string]gitrepo.OID, error) { return a.repo.Refs(ctx) }
 	return g.refuse(a, guard.Asked(g.Rules, pushes, a.config.Ref))
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/fatih/color"
 	"golang.org/x/term"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/ci"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
@@ -37,6 +38,8 @@ type printer struct {
 	failed error // the first failure to write
 	pager  *pager
 	lines  []*lineWriter // of other programs' words
+
+	defused bool // lines could be commands to a CI service, and are to be none
 }
 
 func newPrinter(env Env) *printer {
@@ -196,7 +199,18 @@ func (l *lineWriter) end() {
 	}
 }
 
+// command prints what a CI service is to act upon.
+func (p *printer) command(s string) {
+	defused := p.defused
+	p.defused = false
+	p.write(p.out, s)
+	p.defused = defused
+}
+
 func (p *printer) write(w io.Writer, s string) {
+	if p.defused {
+		s = ci.Defused(s)
+	}
 	if _, err := io.WriteString(w, s); err != nil && p.failed == nil {
 		p.failed = err
 	}

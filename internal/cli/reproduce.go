@@ -8,6 +8,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/attest"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -91,9 +92,11 @@ func (c *reproduceCmd) releases(a *app, l *ledger.Ledger, commit receipt.Object)
 		if err != nil {
 			return nil, err
 		}
-		bar := a.progress("looking for releases")
-		defer bar.done()
-		return attest.Releases(a.ctx, l, terms, commit, bar.add)
+		about, err := a.finder(l, l)(a.ctx, query.About([]receipt.Object{commit}))
+		if err != nil {
+			return nil, err
+		}
+		return attest.Releases(a.ctx, l, terms, about, commit)
 	}
 	e, err := l.One(a.ctx, c.Release)
 	switch {

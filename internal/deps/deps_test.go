@@ -19,7 +19,7 @@ const module = "github.com/VaultSovereign/git-vaultmesh"
 var rows = [][]string{
 	{"internal/fault"},
 	{"internal/canon", "internal/counterfeit", "internal/gitrepo", "internal/lockfile"},
-	{"internal/archive", "internal/bundle", "internal/merkle", "internal/sign", "internal/tsa", "hooks", "receipt"},
+	{"internal/archive", "internal/bundle", "internal/ci", "internal/merkle", "internal/sign", "internal/tsa", "hooks", "receipt"},
 	{"internal/policy", "internal/query", "internal/rules", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
 	{"internal/attest", "internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/repair", "internal/setup"},

@@ -9,32 +9,83 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
-// Known says which commits a remote has already.
-type Known struct {
-	Commits []OID  // and all that they lead to
-	Remote  string // what the refs that track it lead to; "" for none
-	Here    bool   // what any ref here leads to
+// NewCommits lists the commits that one leads to and that none of some others does, the
+// newest first, and those among what the others lead to that are parents of these. The
+// fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) NewCommits(ctx context.Context, head OID, known []OID) (list, edge []OID, err error) {
+	var in bytes.Buffer
+	in.WriteString(string(head) + "\n")
+	for _, id := range known {
+		in.WriteString("^" + string(id) + "\n")
+	}
+	out, err := r.git.run(ctx, &in, "rev-list", "--boundary", "--stdin")
+	for id := range strings.FieldsSeq(string(out)) {
+		if before, ok := strings.CutPrefix(id, "-"); ok {
+			edge = append(edge, OID(before))
+			continue
+		}
+		list = append(list, OID(id))
+	}
+	return list, edge, r.historyFault(err)
 }
 
-// NewCommits lists the commits that one leads to and that are not known, the newest
-// first. The fault is GitRefused (VM112) when one of them is not here.
-func (r *Repo) NewCommits(ctx context.Context, head OID, known Known) ([]OID, error) {
-	args := []string{"rev-list", string(head), "--not"}
-	for _, id := range known.Commits {
+// Step is a commit with its parents.
+type Step struct {
+	Commit  OID
+	Parents []OID
+}
+
+// NewSteps lists the commits that some lead to and that none of others does, each after
+// its parents. The fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) NewSteps(ctx context.Context, heads, known []OID) ([]Step, error) {
+	var in bytes.Buffer
+	for _, id := range heads {
+		in.WriteString(string(id) + "\n")
+	}
+	for _, id := range known {
+		in.WriteString("^" + string(id) + "\n")
+	}
+	out, err := r.git.run(ctx, &in, "rev-list", "--topo-order", "--reverse", "--parents", "--stdin")
+	var list []Step
+	for line := range strings.Lines(string(out)) {
+		var ids []OID
+		for id := range strings.FieldsSeq(line) {
+			ids = append(ids, OID(id))
+		}
+		if len(ids) > 0 {
+			list = append(list, Step{ids[0], ids[1:]})
+		}
+	}
+	return list, r.historyFault(err)
+}
+
+// Independent are those of some commits to which none of the others leads. The fault is
+// GitRefused (VM112) when one of them is not here.
+func (r *Repo) Independent(ctx context.Context, commits []OID) ([]OID, error) {
+	if len(commits) < 2 {
+		return commits, nil
+	}
+	args := []string{"merge-base", "--independent"}
+	for _, id := range commits {
 		args = append(args, string(id))
 	}
-	if known.Remote != "" {
-		args = append(args, "--remotes="+globLiteral(known.Remote))
-	}
-	if known.Here {
-		args = append(args, "--all")
-	}
-	out, err := r.git.run(ctx, nil, append(args, "--")...)
+	out, err := r.git.run(ctx, nil, args...)
 	var list []OID
 	for id := range strings.FieldsSeq(string(out)) {
 		list = append(list, OID(id))
 	}
 	return list, r.historyFault(err)
+}
+
+// MergeBase is a commit that both of two lead to, the best if there are several; "" where
+// there is none. The fault is GitRefused (VM112) when one of them is not here.
+func (r *Repo) MergeBase(ctx context.Context, a, b OID) (OID, error) {
+	out, err := r.git.run(ctx, nil, "merge-base", string(a), string(b))
+	var f *failure
+	if asFailure(err, &f) && !f.killed && strings.TrimSpace(f.stderr) == "" {
+		return "", nil
+	}
+	return OID(strings.TrimSpace(string(out))), r.historyFault(err)
 }
 
 // FirstParents lists the commits from one back to another, which is not among them, by
@@ -48,11 +99,6 @@ func (r *Repo) FirstParents(ctx context.Context, head, since OID) ([]OID, error)
 	return list, r.historyFault(err)
 }
 
-// globLiteral keeps a name from being a pattern.
-func globLiteral(name string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
-}
-
 // Change is a commit and what it is compared with: one other, or, where that is "",
 // all of its parents, from which a merge must differ in a path to change it.
 type Change struct{ Commit, From OID }
@@ -61,12 +107,25 @@ type Change struct{ Commit, From OID }
 // of git does it for all of them, whatever the user's configuration says of diffs. A
 // path is in git's bytes. The fault is GitRefused (VM112) when an object is not here.
 func (r *Repo) Changed(ctx context.Context, changes []Change, each func(id OID, path string)) error {
+	return r.changed(ctx, changes, "-c", each)
+}
+
+// ChangedOfAny is Changed, with the paths in which a merge differs from any of its parents.
+func (r *Repo) ChangedOfAny(ctx context.Context, merges []OID, each func(id OID, path string)) error {
+	var changes []Change
+	for _, id := range merges {
+		changes = append(changes, Change{Commit: id})
+	}
+	return r.changed(ctx, changes, "-m", each)
+}
+
+func (r *Repo) changed(ctx context.Context, changes []Change, merges string, each func(id OID, path string)) error {
 	var in bytes.Buffer
 	for _, c := range changes {
 		in.WriteString(strings.TrimSpace(string(c.Commit)+" "+string(c.From)) + "\n")
 	}
 	p := &rawDiff{each: each}
-	err := r.git.stream(ctx, &in, p, "diff-tree", "--stdin", "-r", "-c", "--root", "-z", "--raw", "--abbrev=4", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-relative")
+	err := r.git.stream(ctx, &in, p, "diff-tree", "--stdin", "-r", merges, "--root", "-z", "--raw", "--abbrev=4", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-relative")
 	var f *failure
 	if asFailure(err, &f) {
 		return fault.New(fault.GitRefused, "what was changed cannot be told").Because(f)

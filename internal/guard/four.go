@@ -41,6 +41,7 @@ const (
 type Finding struct {
 	Receipt receipt.ID // zero where it is about none
 	Text    string
+	Path    string // the file that it is about; "" for none
 	Unknown bool
 }
 

@@ -34,13 +34,20 @@ type Guard struct {
 	Rules  []receipt.Rule
 	Now    time.Time
 	Find   Find
-	Known  gitrepo.Known // what the remote has of the commits, besides what a ref led to
-	Remote string        // its name, for advice; "" where nobody knows it
+	Known  []gitrepo.OID // commits that are not new, whatever refs led to; nil where the refs tell
+	Single bool          // one commit is judged by itself: of a merge, what it changes of all its parents
+	Had    Had           // which refs there are already; nil where nobody knows
+	Remote string        // the name of the remote, for advice; "" where nobody knows it
 	Heads  []gitrepo.OID // heads of the ledger that the remote has or gets; nil where it is the one that judges
 
 	sealed *time.Time
 	held   *[]string
+	had    map[string]gitrepo.OID
+	gains  map[string]gain // that were found out already
 }
+
+// Had says which refs there are before a push, by their names where they are pushed to.
+type Had func(ctx context.Context) (map[string]gitrepo.OID, error)
 
 // Find finds entries of the ledger that a query means.
 type Find func(ctx context.Context, q *query.Query) ([]*ledger.Entry, error)
@@ -74,7 +81,7 @@ func Asked(list []receipt.Rule, pushes []hooks.Move, ledgerRef string) []hooks.M
 func (g *Guard) Judge(ctx context.Context, pushes []hooks.Move) ([]Verdict, error) {
 	var cases []*matter
 	for _, p := range pushes {
-		m := &matter{push: p, at: g.Now, update: rules.Update{Ref: p.Ref}}
+		m := newMatter(p, g.Now)
 		for _, r := range g.Rules {
 			if rules.Concerns(r, p.Ref) {
 				m.rules = append(m.rules, r)
@@ -88,6 +95,14 @@ func (g *Guard) Judge(ctx context.Context, pushes []hooks.Move) ([]Verdict, erro
 		}
 		cases = append(cases, m)
 	}
+	if err := g.gainedTogether(ctx, cases); err != nil {
+		return nil, err
+	}
+	for _, m := range cases {
+		if err := g.gained(ctx, m); err != nil {
+			return nil, err
+		}
+	}
 	return g.decide(ctx, cases)
 }
 
@@ -98,11 +113,25 @@ type matter struct {
 	commit gitrepo.OID
 	rules  []receipt.Rule
 	at     time.Time
+	gains  map[string]gain // by the name of a rule, where its paths are not those of update
+}
+
+func newMatter(p hooks.Move, at time.Time) *matter {
+	return &matter{push: p, at: at, update: rules.Update{Ref: p.Ref}, gains: make(map[string]gain)}
+}
+
+// of is the update as a rule sees it.
+func (m *matter) of(r receipt.Rule) rules.Update {
+	u := m.update
+	if own, ok := m.gains[r.Name]; ok {
+		u.Paths, u.Cut = own.paths, own.cut
+	}
+	return u
 }
 
 func (m *matter) any(asks func(r receipt.Rule) bool) bool { return slices.ContainsFunc(m.rules, asks) }
 
-// look finds out how a ref moves, and what that changes, as far as its rules ask.
+// look finds out how a ref moves, as far as its rules ask.
 func (g *Guard) look(ctx context.Context, m *matter) error {
 	if m.push.New == "" {
 		m.update.Move = rules.Delete
@@ -116,14 +145,8 @@ func (g *Guard) look(ctx context.Context, m *matter) error {
 	if m.commit, err = g.leadsTo(ctx, m.push.New); err != nil {
 		return err
 	}
-	wantsPaths := m.any(rules.WantsPaths)
-	if m.push.Old != "" && (wantsPaths || m.any(func(r receipt.Rule) bool { return r.Require.NoRewind })) {
-		if err := g.moved(ctx, m); err != nil {
-			return err
-		}
-	}
-	if wantsPaths && m.commit != "" {
-		return g.changed(ctx, m)
+	if m.push.Old != "" && m.any(func(r receipt.Rule) bool { return rules.WantsPaths(r) || r.Require.NoRewind }) {
+		return g.moved(ctx, m)
 	}
 	return nil
 }
@@ -160,43 +183,6 @@ func (g *Guard) moved(ctx context.Context, m *matter) error {
 	return err
 }
 
-// changed finds the paths that a push changes: each commit that is new to the ref, and
-// the one that the ref led to compared with the one it is to lead to.
-func (g *Guard) changed(ctx context.Context, m *matter) error {
-	known := g.Known
-	var changes []gitrepo.Change
-	old, err := g.leadsTo(ctx, m.push.Old)
-	if err != nil {
-		return err
-	}
-	if old != "" { // what another ref has is new to this one
-		known = gitrepo.Known{Commits: []gitrepo.OID{old}}
-		changes = append(changes, gitrepo.Change{Commit: m.commit, From: old})
-	}
-	commits, err := g.Repo.NewCommits(ctx, m.commit, known)
-	if err != nil {
-		return err
-	}
-	cuts, err := g.Repo.Cuts()
-	if err != nil {
-		return err
-	}
-	for _, id := range commits {
-		if cuts[id] { // it would seem to change everything
-			m.update.Cut = true
-			continue
-		}
-		changes = append(changes, gitrepo.Change{Commit: id})
-	}
-	if len(changes) == 0 {
-		return nil
-	}
-	paths := make(map[string]bool)
-	err = g.Repo.Changed(ctx, changes, func(_ gitrepo.OID, path string) { paths[path] = true })
-	m.update.Paths = slices.Sorted(maps.Keys(paths))
-	return err
-}
-
 // decide gathers what all cases need, and judges each.
 func (g *Guard) decide(ctx context.Context, cases []*matter) ([]Verdict, error) {
 	about, standing, err := g.receipts(ctx, cases)
@@ -207,13 +193,13 @@ func (g *Guard) decide(ctx context.Context, cases []*matter) ([]Verdict, error) 
 	for _, m := range cases {
 		f := rules.Facts{Now: m.at, Receipts: about[m.commit], Decisions: standing}
 		for _, r := range m.rules {
-			if !rules.Binds(r, m.update) {
+			if !rules.Binds(r, m.of(r)) {
 				continue
 			}
 			if err := g.surroundings(ctx, r.Require, &f); err != nil {
 				return nil, err
 			}
-			list = append(list, Verdict{m.push, m.commit, r, rules.Judge(r, m.update, f), m.at})
+			list = append(list, Verdict{m.push, m.commit, r, rules.Judge(r, m.of(r), f), m.at})
 		}
 	}
 	return list, nil
@@ -226,7 +212,7 @@ func (g *Guard) receipts(ctx context.Context, cases []*matter) (about map[gitrep
 	decisions := false
 	for _, m := range cases {
 		for _, r := range m.rules {
-			if m.commit == "" || !rules.Binds(r, m.update) {
+			if m.commit == "" || !rules.Binds(r, m.of(r)) {
 				continue
 			}
 			if rules.WantsReceipts(r.Require) {

@@ -47,7 +47,7 @@ func Refusal(all []Verdict, remote string) error {
 	how := strings.Join(Mends(broken, remote), "\n")
 	if !slices.ContainsFunc(broken, func(v Verdict) bool { return !v.unknown() }) {
 		err = fault.New(fault.Incomplete, "whether a rule is kept cannot be told here")
-		how = "fetch the history that this clone was cut from:\ngit fetch --unshallow"
+		how = "fetch what is not here, which the remote has, or that this clone was cut from:\ngit fetch\ngit fetch --unshallow"
 	}
 	if len(causes) > maxCauses {
 		causes = append(causes[:maxCauses], fmt.Sprintf("and %d more", len(causes)-maxCauses))

@@ -123,5 +123,5 @@ func decided(r receipt.Rule, u Update, f Facts) []Lack {
 	if len(open) > 1 {
 		text += fmt.Sprintf(" and %d more", len(open)-1)
 	}
-	return []Lack{{Need: NeedDecision, Kind: receipt.KindDecision, Text: text}}
+	return []Lack{{Need: NeedDecision, Kind: receipt.KindDecision, Text: text, Path: open[0]}}
 }

@@ -88,6 +88,7 @@ type Lack struct {
 	Kind    receipt.Kind // of the receipt that is missing, or lacks something; "" for none
 	Receipt receipt.ID   // that lacks something; zero for none
 	Text    string       // what is missing, in words
+	Path    string       // the file that it is about, "" for none
 	Unknown bool         // it cannot be told with what is here
 }
 
@@ -110,6 +111,9 @@ func wantsProofs(q receipt.Requirement) bool {
 func meant(patterns []string, name string) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return receipt.Glob(p, name) })
 }
+
+// MeansPath tells whether a rule is about a path.
+func MeansPath(r receipt.Rule, path string) bool { return meant(r.Paths, path) }
 
 // changed are the paths of an update that a rule is about.
 func changed(r receipt.Rule, u Update) []string {

@@ -20,6 +20,10 @@ type Bench struct {
 	before *court // by its covenants, with the seals of the ledger as it is
 	after  *court // by those that came along, nil where none did
 	ledger *ledger.Ledger
+
+	kept     *keptFindings // what is believed of before; nil where nothing is
+	known    int           // how many those were
+	replaced bool          // one of them has other files by now
 }
 
 // Sit makes a bench: the covenants of an earlier ledger judge what a later one has. Where
@@ -85,24 +89,50 @@ func (b *Bench) Judge(ctx context.Context, entries []*ledger.Entry) ([]trust.Fin
 		return nil, err
 	}
 	list := make([]trust.Finding, len(entries))
+	var honest []*ledger.Entry
+	var at []int // where what is found of each goes
 	for i, e := range entries {
 		if !e.Holds(genesis.ID) || e.Receipt.Future {
 			list[i].Err = fault.New(fault.BadTree, "%s does not hold by itself", e.ID.Short())
 			continue
 		}
-		found, err := b.before.judge(ctx, b.ledger, e)
-		if err == nil && found.Trusted() && b.after != nil {
-			var later trust.Finding
-			if later, err = b.after.judge(ctx, b.ledger, e); err == nil && !later.Trusted() {
-				found = later
-			}
+		if found, ok := b.remembered(e); ok {
+			list[i] = found
+			continue
 		}
-		if err != nil {
-			return nil, err
-		}
-		list[i] = found
+		honest, at = append(honest, e), append(at, i)
 	}
-	return list, nil
+	j := newJury(b.before, func(one *brief) error {
+		b.note(one.entry, one.finding)
+		found, err := b.conclude(ctx, one)
+		list[at[0]], at = found, at[1:]
+		return err
+	})
+	defer j.dismiss()
+	err = b.ledger.Visit(ctx, honest, func(e *ledger.Entry) error {
+		f, err := folder(ctx, b.ledger, e)
+		if err != nil {
+			return err
+		}
+		return j.bring(e, f)
+	})
+	if err == nil {
+		err = j.conclude()
+	}
+	return list, err
+}
+
+// conclude goes on with what the signatures of an entry come to by themselves.
+func (b *Bench) conclude(ctx context.Context, one *brief) (trust.Finding, error) {
+	found, err := b.before.withSeals(ctx, b.ledger, one.entry, one.folder, one.finding)
+	if err != nil || b.after == nil || !found.Trusted() {
+		return found, err
+	}
+	later, err := b.after.withSeals(ctx, b.ledger, one.entry, one.folder, b.after.chain.Judge(one.folder, b.after.terms.Now))
+	if err == nil && !later.Trusted() {
+		found = later
+	}
+	return found, err
 }
 
 // NewestSeal is how old the newest trusted seal is that is over what the ledger had and
