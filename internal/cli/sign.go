@@ -71,6 +71,7 @@ func (c *signCmd) Run(a *app) error {
 		said.Status = "exists"
 	}
 	said.Stamped, said.Pending = timestamps(out)
+	a.noteStranger(l, c.anchoring, made.By)
 	return c.conclude(a, e, said)
 }
 

@@ -73,9 +73,13 @@ func (f signing) settings(a *app) sign.Settings {
 // because their key is nobody's in the covenant. What cannot be found out is left to verify.
 func (a *app) noteStrangers(out *record.Outcome) {
 	for _, m := range out.Signed {
-		if a.stranger(out.Before, anchoring{}, m.By) {
-			a.out.note("it counts for nothing yet: the key %s is nobody's in the covenant; whose are, git vaultmesh key list says", m.By)
-		}
+		a.noteStranger(out.Before, anchoring{}, m.By)
+	}
+}
+
+func (a *app) noteStranger(l *ledger.Ledger, by anchoring, fingerprint string) {
+	if a.stranger(l, by, fingerprint) {
+		a.out.note("it counts for nothing yet: the key %s is nobody's in the covenant; whose are, git vaultmesh key list says", fingerprint)
 	}
 }
 
