@@ -27,6 +27,7 @@ type explainer struct {
 	chain    *trust.Chain
 	versions []*ledger.Entry // those that carry the versions of the chain
 	listing  string          // prints which covenants there are
+	names    string          // prints the names of the receipt's files
 	anchor   string          // who said which ledger this must be
 }
 
@@ -36,6 +37,7 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
 	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
+	x.names = fmt.Sprintf("git ls-tree --full-tree --name-only %s:%s", l.Head, e.Path)
 	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- ':/*/receipt.json' || true`, l.Head)
 	var err error
 	if x.genesis, err = l.Genesis(a.ctx); err != nil {
@@ -73,6 +75,7 @@ func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string
 	}
 	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
 	x.listing = "tar -xOf - proof.json < " + file
+	x.names = fmt.Sprintf("tar -tf - < %s | sed -n 's,^%s/,,p'", file, m.Receipt.ID)
 	carries := make(map[receipt.ID]*ledger.Entry)
 	for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
 		carries[e.ID] = e
@@ -160,10 +163,31 @@ func (x explainer) files() explanation {
 		file := x.blob(e, f.Name)
 		all[ledger.StepFiles] = append(all[ledger.StepFiles], fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", file, f.Digest))
 	}
+	all[ledger.StepFiles] = append(all[ledger.StepFiles], x.evidence()...)
 	all[verify.StepSignatures] = x.signatures()
 	all[verify.StepTimestamps] = x.timestamps()
 	return all
 }
+
+// evidence explains that the receipt has all the evidence that it says is stored, of the
+// size that it says, and no other.
+func (x explainer) evidence() []string {
+	r := x.receipt.Receipt
+	if r == nil || r.Future {
+		return nil
+	}
+	commands := []string{listEvidence, x.names + " | grep '^evidence-' | LC_ALL=C sort | cmp -s - listed"}
+	for _, e := range r.Evidence {
+		if e.Stored {
+			commands = append(commands, fmt.Sprintf("test $(%s | wc -c) -eq %d", x.blob(x.receipt, "evidence-"+e.SHA256.String()), e.Size))
+		}
+	}
+	return commands
+}
+
+// listEvidence puts the names of the files that the receipt in the file flat says are
+// stored into the file listed.
+const listEvidence = `awk '/^\.evidence\[[0-9]+\]\.sha256 / { name = "evidence-" substr($2, 2, 64) } /^\.evidence\[[0-9]+\]\.stored true$/ { print name }' flat | LC_ALL=C sort -u > listed`
 
 // signatures explains that no signature is broken, whosever it is. A key of OpenPGP is
 // taken from the covenant, where it has any, else it must be in one's own keyring.
