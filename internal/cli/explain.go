@@ -61,8 +61,9 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree --full-tree -l %s:%s | %s", l.Head, e.Path, withinLimits)}
 	all[ledger.StepDate] = []string{blob(e, "receipt.json") + " | grep -q '\"recorded_at\":\"" + strings.ReplaceAll(e.Path[:10], "/", "-") + "T'"}
 	all[ledger.StepHistory] = []string{"test -z \"$(git log --full-history -m --no-renames --diff-filter=MDTX --format= --name-status " + string(l.Head) + ")\""}
-	for _, seal := range r.Seals {
-		all[verify.StepSeal] = append(all[verify.StepSeal], sealedTree(seal.Receipt.Seal.Head.Hex(), blob(seal, "receipt.json")))
+	for _, s := range r.Seals {
+		all[verify.StepSeal] = append(all[verify.StepSeal], sealedTree(s.Seal.Receipt.Seal.Head.Hex(), blob(s.Seal, "receipt.json")))
+		all[verify.StepSeal] = append(all[verify.StepSeal], x.sealSigners(s)...)
 	}
 	return all, nil
 }
@@ -99,6 +100,9 @@ func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string
 	}
 	if m.Seal != nil {
 		all[verify.StepSeal] = []string{sealedPaths("tar -xOf - proof.json < "+file, m.Receipt.ID.String(), blob(m.Seal, "receipt.json"))}
+	}
+	for _, s := range r.Seals {
+		all[verify.StepSeal] = append(all[verify.StepSeal], x.sealSigners(s)...)
 	}
 	return all
 }
