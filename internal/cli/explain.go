@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -68,10 +69,29 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 	return all, nil
 }
 
-// explainProof does so for the receipt of a mailed proof, which is a tar archive.
-func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string) explanation {
-	file = fault.Quote(file)
+// archived are the files that a proof came with, each as the id of its receipt, a slash
+// and its name.
+func archived(m *verify.Mailed) map[string]bool {
+	all := make(map[string]bool)
+	for _, e := range slices.Concat([]*ledger.Entry{m.Receipt, m.Genesis, m.Seal}, m.Covenants, m.Revocations) {
+		if e == nil {
+			continue
+		}
+		for _, f := range e.Files {
+			all[e.ID.String()+"/"+f.Name] = true
+		}
+	}
+	return all
+}
+
+// explainProof does so for the receipt of a mailed proof, which is a tar archive. What it
+// did not come with is in the ledger at ref.
+func explainProof(file string, came map[string]bool, ref string, m *verify.Mailed, r *verify.Report, anchor string) explanation {
+	file, ref = fault.Quote(file), fault.Quote(ref)
 	blob := func(e *ledger.Entry, name string) string {
+		if !came[e.ID.String()+"/"+name] && e.Receipt != nil {
+			return fmt.Sprintf("git cat-file blob %s:%s/%s", ref, ledger.Path(e.ID, e.Receipt.RecordedAt), name)
+		}
 		return fmt.Sprintf("tar -xOf - %s/%s < %s", e.ID, name, file)
 	}
 	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
