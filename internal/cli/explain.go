@@ -222,16 +222,20 @@ func (x explainer) signatures() []string {
 		commands, gpg = x.readKeys(covenant), withKeys
 	}
 	for _, f := range x.receipt.Files {
-		file := x.blob(x.receipt, f.Name) + " > sig; " + raw
+		file := x.blob(x.receipt, f.Name) + " > sig; "
 		switch f.Type {
 		case "ssh":
-			commands = append(commands, file+" | ssh-keygen -Y check-novalidate -n vaultmesh -s sig")
+			commands = append(commands, file+raw+" | ssh-keygen -Y check-novalidate -n vaultmesh -s sig")
 		case "openpgp":
-			commands = append(commands, file+" | "+gpg+" --verify sig -")
+			commands = append(commands, file+onePacket+raw+" | "+gpg+" --verify sig -")
 		}
 	}
 	return commands
 }
+
+// onePacket goes on where the file sig is one packet of OpenPGP: gpg verifies all that are
+// in a file.
+const onePacket = "test $(gpg --batch --list-packets sig | grep -c '^:') = 1 && "
 
 // timestamps explains the step about the tokens: those that count verify under the
 // roots in the covenant, at their own time; of the others, what they say.

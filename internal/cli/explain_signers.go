@@ -62,7 +62,7 @@ func (x explainer) whoSigned(e, covenant *ledger.Entry, meant func(name string) 
 		case f.Type == "ssh":
 			commands = append(commands, file+"p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig && echo "$p" >> people; true`)
 		case f.Type == "openpgp" && carriesOpenPGP(covenant.Receipt):
-			commands = append(commands, file+raw+" | "+withKeys+" --status-fd 1 --verify sig - 2> gpg.log | "+
+			commands = append(commands, file+onePacket+raw+" | "+withKeys+" --status-fd 1 --verify sig - 2> gpg.log | "+
 				`sed -n 's/^\[GNUPG:] VALIDSIG \([0-9A-F]*\) .*/ \1/p' | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
 		}
 	}
