@@ -39,7 +39,7 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 	}
 	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
 	x.names = fmt.Sprintf("git ls-tree --full-tree --name-only %s:%s", l.Head, e.Path)
-	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- ':/*/receipt.json' || true`, l.Head)
+	x.listing = fmt.Sprintf(`git grep -o -e '"previous":"[0-9a-f]*"' -e '"revocation":{"at":"[0-9TZ:-]*","key":"[0-9A-Za-z:+/]*"' %s -- ':/*/receipt.json' || true`, l.Head)
 	var err error
 	if x.genesis, err = l.Genesis(a.ctx); err != nil {
 		return nil, err
