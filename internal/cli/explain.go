@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -27,6 +28,7 @@ type explainer struct {
 	chain    *trust.Chain
 	versions []*ledger.Entry // those that carry the versions of the chain
 	listing  string          // prints which covenants there are
+	names    string          // prints the names of the receipt's files
 	anchor   string          // who said which ledger this must be
 }
 
@@ -36,7 +38,8 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
 	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
-	x.listing = fmt.Sprintf(`git grep -o '"previous":"[0-9a-f]*"' %s -- ':/*/receipt.json' || true`, l.Head)
+	x.names = fmt.Sprintf("git ls-tree --full-tree --name-only %s:%s", l.Head, e.Path)
+	x.listing = fmt.Sprintf(`git grep -o -e '"previous":"[0-9a-f]*"' -e '"revocation":{"at":"[0-9TZ:-]*","key":"[0-9A-Za-z:+/]*"' %s -- ':/*/receipt.json' || true`, l.Head)
 	var err error
 	if x.genesis, err = l.Genesis(a.ctx); err != nil {
 		return nil, err
@@ -59,20 +62,41 @@ func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, ancho
 	all[ledger.StepLimits] = []string{fmt.Sprintf("git ls-tree --full-tree -l %s:%s | %s", l.Head, e.Path, withinLimits)}
 	all[ledger.StepDate] = []string{blob(e, "receipt.json") + " | grep -q '\"recorded_at\":\"" + strings.ReplaceAll(e.Path[:10], "/", "-") + "T'"}
 	all[ledger.StepHistory] = []string{"test -z \"$(git log --full-history -m --no-renames --diff-filter=MDTX --format= --name-status " + string(l.Head) + ")\""}
-	for _, seal := range r.Seals {
-		all[verify.StepSeal] = append(all[verify.StepSeal], sealedTree(seal.Receipt.Seal.Head.Hex(), blob(seal, "receipt.json")))
+	for _, s := range r.Seals {
+		all[verify.StepSeal] = append(all[verify.StepSeal], sealedTree(s.Seal.Receipt.Seal.Head.Hex(), blob(s.Seal, "receipt.json")))
+		all[verify.StepSeal] = append(all[verify.StepSeal], x.sealSigners(s)...)
 	}
 	return all, nil
 }
 
-// explainProof does so for the receipt of a mailed proof, which is a tar archive.
-func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string) explanation {
-	file = fault.Quote(file)
+// archived are the files that a proof came with, each as the id of its receipt, a slash
+// and its name.
+func archived(m *verify.Mailed) map[string]bool {
+	all := make(map[string]bool)
+	for _, e := range slices.Concat([]*ledger.Entry{m.Receipt, m.Genesis, m.Seal}, m.Covenants, m.Revocations) {
+		if e == nil {
+			continue
+		}
+		for _, f := range e.Files {
+			all[e.ID.String()+"/"+f.Name] = true
+		}
+	}
+	return all
+}
+
+// explainProof does so for the receipt of a mailed proof, which is a tar archive. What it
+// did not come with is in the ledger at ref.
+func explainProof(file string, came map[string]bool, ref string, m *verify.Mailed, r *verify.Report, anchor string) explanation {
+	file, ref = fault.Quote(file), fault.Quote(ref)
 	blob := func(e *ledger.Entry, name string) string {
+		if !came[e.ID.String()+"/"+name] && e.Receipt != nil {
+			return fmt.Sprintf("git cat-file blob %s:%s/%s", ref, ledger.Path(e.ID, e.Receipt.RecordedAt), name)
+		}
 		return fmt.Sprintf("tar -xOf - %s/%s < %s", e.ID, name, file)
 	}
 	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
 	x.listing = "tar -xOf - proof.json < " + file
+	x.names = fmt.Sprintf("tar -tf - < %s | sed -n 's,^%s/,,p'", file, m.Receipt.ID)
 	carries := make(map[receipt.ID]*ledger.Entry)
 	for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
 		carries[e.ID] = e
@@ -96,6 +120,9 @@ func explainProof(file string, m *verify.Mailed, r *verify.Report, anchor string
 	}
 	if m.Seal != nil {
 		all[verify.StepSeal] = []string{sealedPaths("tar -xOf - proof.json < "+file, m.Receipt.ID.String(), blob(m.Seal, "receipt.json"))}
+	}
+	for _, s := range r.Seals {
+		all[verify.StepSeal] = append(all[verify.StepSeal], x.sealSigners(s)...)
 	}
 	return all
 }
@@ -160,10 +187,31 @@ func (x explainer) files() explanation {
 		file := x.blob(e, f.Name)
 		all[ledger.StepFiles] = append(all[ledger.StepFiles], fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", file, f.Digest))
 	}
+	all[ledger.StepFiles] = append(all[ledger.StepFiles], x.evidence()...)
 	all[verify.StepSignatures] = x.signatures()
 	all[verify.StepTimestamps] = x.timestamps()
 	return all
 }
+
+// evidence explains that the receipt has all the evidence that it says is stored, of the
+// size that it says, and no other.
+func (x explainer) evidence() []string {
+	r := x.receipt.Receipt
+	if r == nil || r.Future {
+		return nil
+	}
+	commands := []string{listEvidence, x.names + " | grep '^evidence-' | LC_ALL=C sort | cmp -s - listed"}
+	for _, e := range r.Evidence {
+		if e.Stored {
+			commands = append(commands, fmt.Sprintf("test $(%s | wc -c) -eq %d", x.blob(x.receipt, "evidence-"+e.SHA256.String()), e.Size))
+		}
+	}
+	return commands
+}
+
+// listEvidence puts the names of the files that the receipt in the file flat says are
+// stored into the file listed.
+const listEvidence = `awk '/^\.evidence\[[0-9]+\]\.sha256 / { name = "evidence-" substr($2, 2, 64) } /^\.evidence\[[0-9]+\]\.stored true$/ { print name }' flat | LC_ALL=C sort -u > listed`
 
 // signatures explains that no signature is broken, whosever it is. A key of OpenPGP is
 // taken from the covenant, where it has any, else it must be in one's own keyring.
@@ -174,16 +222,20 @@ func (x explainer) signatures() []string {
 		commands, gpg = x.readKeys(covenant), withKeys
 	}
 	for _, f := range x.receipt.Files {
-		file := x.blob(x.receipt, f.Name) + " > sig; " + raw
+		file := x.blob(x.receipt, f.Name) + " > sig; "
 		switch f.Type {
 		case "ssh":
-			commands = append(commands, file+" | ssh-keygen -Y check-novalidate -n vaultmesh -s sig")
+			commands = append(commands, file+raw+" | ssh-keygen -Y check-novalidate -n vaultmesh -s sig")
 		case "openpgp":
-			commands = append(commands, file+" | "+gpg+" --verify sig -")
+			commands = append(commands, file+onePacket+raw+" | "+gpg+" --verify sig -")
 		}
 	}
 	return commands
 }
+
+// onePacket goes on where the file sig is one packet of OpenPGP: gpg verifies all that are
+// in a file.
+const onePacket = "test $(gpg --batch --list-packets sig | grep -c '^:') = 1 && "
 
 // timestamps explains the step about the tokens: those that count verify under the
 // roots in the covenant, at their own time; of the others, what they say.

@@ -18,14 +18,17 @@ func sealedTree(head, seal string) string {
 }
 
 // sealedPaths goes from the name of each file of a receipt to the root of the seal, by
-// RFC 9162 section 2.1.3.2, over the paths in a proof.json.
+// RFC 9162 section 2.1.3.2, over the paths in a proof.json. What a stranger's seal says is
+// taken as digits or not at all: some shells run what stands in a variable that they
+// calculate with.
 func sealedPaths(manifest, id, seal string) string {
 	return "( " + treeHash + strings.Join([]string{
-		"root=$(" + seal + ` | sed 's/.*"root":"\([0-9a-f]*\)".*/\1/') files=$(` + seal + ` | sed 's/.*"files":\([0-9]*\),.*/\1/')`,
+		"root=$(" + seal + ` | sed -n 's/.*"root":"\([0-9a-f]*\)".*/\1/p') files=$(` + seal + ` | sed -n 's/.*"files":\([0-9]*\),.*/\1/p')`,
+		manifest + ` | grep -q '"name":"receipt.json","path":' || exit 1`,
 		manifest + ` | grep -o '"index":[^]]*' | tr -d '"[' | sed 's/index:\(.*\),name:\(.*\),path:/\1 \2 /' | ` +
 			"while read -r fn name path; do sn=$((files - 1)) r=$(printf %s " + id + `/"$name" | leaf)`,
 		`for p in $(echo "$path" | tr , ' '); do if [ $((fn % 2)) = 0 ] && [ $fn != $sn ]; then r=$(node $r $p)`,
 		"else r=$(node $p $r); while [ $((fn % 2)) = 0 ] && [ $fn != 0 ]; do fn=$((fn / 2)) sn=$((sn / 2)); done; fi",
-		`fn=$((fn / 2)) sn=$((sn / 2)); done; [ $sn = 0 ] && [ $r = $root ] || exit 1; done )`,
+		`fn=$((fn / 2)) sn=$((sn / 2)); done; [ $sn = 0 ] && [ "$r" = "$root" ] || exit 1; done )`,
 	}, "; ")
 }

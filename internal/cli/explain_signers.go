@@ -8,6 +8,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -61,7 +62,7 @@ func (x explainer) whoSigned(e, covenant *ledger.Entry, meant func(name string) 
 		case f.Type == "ssh":
 			commands = append(commands, file+"p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig && echo "$p" >> people; true`)
 		case f.Type == "openpgp" && carriesOpenPGP(covenant.Receipt):
-			commands = append(commands, file+raw+" | "+withKeys+" --status-fd 1 --verify sig - 2> gpg.log | "+
+			commands = append(commands, file+onePacket+raw+" | "+withKeys+" --status-fd 1 --verify sig - 2> gpg.log | "+
 				`sed -n 's/^\[GNUPG:] VALIDSIG \([0-9A-F]*\) .*/ \1/p' | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
 		}
 	}
@@ -126,12 +127,24 @@ func (x explainer) signers() []string {
 	return append(commands, `grep -e '^\.thresholds' -e '^\.revocations' -e '^\.principals\[[0-9]*\]\.name' covenant # for the eye: who the people are, that these thresholds are the ones, and that each key was valid when it is proven to have signed`)
 }
 
+// sealSigners explains that enough principals have signed a seal.
+func (x explainer) sealSigners(s verify.Sealing) []string {
+	v, covenant := x.version(s.Finding.Version)
+	if covenant == nil {
+		return nil
+	}
+	return append(x.whoSigned(s.Seal, covenant, all), enough(v.Quorums(s.Seal.Receipt))...)
+}
+
 // judgedBy is the version by which the receipt was judged, and the receipt that carries
 // it; nil where there is none.
-func (x explainer) judgedBy() (*trust.Version, *ledger.Entry) {
+func (x explainer) judgedBy() (*trust.Version, *ledger.Entry) { return x.version(x.finding.Version) }
+
+// version is the version of a number, or the last one, and the receipt that carries it.
+func (x explainer) version(number int64) (*trust.Version, *ledger.Entry) {
 	for i, v := range x.chain.Versions {
 		last := i == len(x.chain.Versions)-1
-		if i < len(x.versions) && (v.Covenant.Version == x.finding.Version || last) {
+		if i < len(x.versions) && (v.Covenant.Version == number || last) {
 			return v, x.versions[i]
 		}
 	}

@@ -191,6 +191,7 @@ func (c *verifyCmd) proof(a *app) error {
 	if err != nil {
 		return err
 	}
+	came := archived(m)
 	if err := a.addLaw(&m.Law, terms.Cache); err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func (c *verifyCmd) proof(a *app) error {
 		return err
 	}
 	if c.Explain {
-		c.explains = explainProof(c.What, m, report, terms.Anchor.Source)
+		c.explains = explainProof(c.What, came, a.config.Ref, m, report, terms.Anchor.Source)
 	}
 	j := judged{Receipts: []string{m.Receipt.ID.String()}}
 	if c.With != "" {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"math/big"
 	"slices"
+	"sync"
 	"testing"
 
 	"filippo.io/edwards25519"
@@ -138,6 +139,34 @@ func TestTableIsUsed(t *testing.T) {
 	}
 	if err := k.Verify([]byte("x"), &ssh.Signature{Format: ssh.KeyAlgoED25519, Blob: good.Blob[:63]}); err == nil {
 		t.Error("a short signature verifies")
+	}
+}
+
+// TestTableAtOnce: those who ask while a key gets its table hear what is true.
+func TestTableAtOnce(t *testing.T) {
+	public, private, _ := ed25519.GenerateKey(nil)
+	key, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := newEd25519Key(key, public)
+	good := &ssh.Signature{Format: ssh.KeyAlgoED25519, Blob: ed25519.Sign(private, []byte("x"))}
+	var askers sync.WaitGroup
+	for range 8 {
+		askers.Go(func() {
+			for i := range often / 2 {
+				if err := k.Verify([]byte("x"), good); err != nil {
+					t.Errorf("verification %d: %v", i, err)
+				}
+				if k.Verify([]byte("y"), good) == nil {
+					t.Errorf("verification %d: another message is signed too", i)
+				}
+			}
+		})
+	}
+	askers.Wait()
+	if k.asked.Load() < often {
+		t.Error("no table was made")
 	}
 }
 

@@ -228,9 +228,9 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 	if m.Seal == nil {
 		return nil, nil
 	}
-	t.checked(StepSeal)
 	problem := func(err error) { t.problem(ledger.Problem{Step: StepSeal, Path: m.Seal.Path, Err: err}) }
 	if m.Seal.Receipt == nil || m.Seal.Receipt.Seal == nil {
+		t.checked(StepSeal)
 		problem(fault.New(fault.SealBroken, "the receipt %s is no seal", m.Seal.ID.Short()))
 		return nil, nil
 	}
@@ -239,6 +239,7 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 		return nil, err
 	}
 	found, body := c.chain.Judge(f, c.terms.Now), m.Seal.Receipt.Seal
+	t.under(m.Seal, found)
 	if !found.Trusted() {
 		problem(fault.New(fault.SealBroken, "the seal %s is not trusted", m.Seal.ID.Short()).Because(found.Err))
 		return nil, nil
@@ -258,6 +259,5 @@ func (m *Mailed) sealed(ctx context.Context, l *ledger.Ledger, c *court, t *tall
 		problem(fault.New(fault.SealBroken, "the seal is not over the receipt"))
 		return nil, nil
 	}
-	t.under(m.Seal, proven)
 	return times, nil
 }

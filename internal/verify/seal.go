@@ -205,7 +205,7 @@ func (c *court) underSeal(ctx context.Context, t *tally, l *ledger.Ledger, e *le
 			return err
 		}
 		if slices.Contains(names, "receipt.json") {
-			t.under(s.entry, s.proven)
+			t.under(s.entry, s.finding)
 			return nil
 		}
 	}
@@ -214,15 +214,16 @@ func (c *court) underSeal(ctx context.Context, t *tally, l *ledger.Ledger, e *le
 
 // sealing is a seal over entries that were judged, and by when it existed.
 type sealing struct {
-	seal   *ledger.Entry
-	proven time.Time // zero where nothing proves it
+	seal    *ledger.Entry
+	finding trust.Finding
+	proven  time.Time // zero where nothing proves it
 }
 
-// under notes down that a seal is over an entry.
-func (t *tally) under(seal *ledger.Entry, proven time.Time) {
+// under notes down a seal that is, or claims to be, over an entry.
+func (t *tally) under(seal *ledger.Entry, found trust.Finding) {
 	t.checked(StepSeal)
 	if !slices.ContainsFunc(t.sealedBy, func(s sealing) bool { return s.seal.ID == seal.ID }) {
-		t.sealedBy = append(t.sealedBy, sealing{seal, proven})
+		t.sealedBy = append(t.sealedBy, sealing{seal, found, found.Proven()})
 	}
 }
 

@@ -54,10 +54,10 @@ type Report struct {
 	Problems []ledger.Problem // at most [maxProblems] a step
 	Receipts int              // how many were looked at
 
-	Chain     *trust.Chain    // the covenants by which it was judged, nil where it was not
-	Findings  []Finding       // of single receipts, and of those of a ledger that are not trusted; at most [maxFindings]
-	Untrusted int             // how many receipts are not trusted
-	Seals     []*ledger.Entry // over single receipts, in full; each once
+	Chain     *trust.Chain // the covenants by which it was judged, nil where it was not
+	Findings  []Finding    // of single receipts, and of those of a ledger that are not trusted; at most [maxFindings]
+	Untrusted int          // how many receipts are not trusted
+	Seals     []Sealing    // over single receipts, in full, or in a mailed proof; each once
 
 	Before   int         // how many of the receipts were judged before
 	BeforeAt gitrepo.OID // at which head
@@ -238,6 +238,12 @@ type Finding struct {
 	ID   receipt.ID
 	Path string
 	trust.Finding
+}
+
+// Sealing is a seal, and what its signatures come to.
+type Sealing struct {
+	Seal    *ledger.Entry
+	Finding trust.Finding
 }
 
 func newTally() *tally {
@@ -440,7 +446,7 @@ func (t *tally) report(head string, unjudged ...ledger.Step) *Report {
 		r.Chain = t.court.chain
 	}
 	for _, s := range t.sealedBy {
-		r.Seals = append(r.Seals, s.seal)
+		r.Seals = append(r.Seals, Sealing{s.seal, s.finding})
 	}
 	for _, s := range Steps() {
 		step := Step{N: int(s), Name: NameOf(s), Status: t.status(s), Detail: t.detail(s)}
