@@ -69,7 +69,8 @@ const (
 	IncomingPrefix = "refs/vaultmesh-incoming/"
 )
 
-// SeenRef is where the head stays that was last taken from a peer, or pushed to it.
+// SeenRef is where the head stays that was last taken from a peer, or pushed to it where
+// it is asked.
 // No fetch writes there.
 func SeenRef(peer, ref string) string { return SeenPrefix + peer + "/" + short(ref) }
 
@@ -517,7 +518,7 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 		}
 		err = p.Repo.PushCommit(ctx, p.Messages, a.Peer, head, p.Ref)
 		if err == nil {
-			return true, p.saw(ctx, a.Peer, head)
+			return true, p.gave(ctx, a.Peer, head)
 		}
 		busy := fault.Has(err, fault.LostRace)
 		if !busy && !fault.Has(err, fault.PushFailed) {
@@ -542,6 +543,16 @@ func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
 			return false, err
 		}
 	}
+}
+
+// gave remembers what was pushed to a peer, unless it is asked in another place, which may
+// not show that yet.
+func (p Place) gave(ctx context.Context, peer string, head gitrepo.OID) error {
+	shown, err := p.Repo.AsksWherePushed(ctx, peer)
+	if err != nil || !shown {
+		return err
+	}
+	return p.saw(ctx, peer, head)
 }
 
 // takeQuicker takes what somebody pushed meanwhile.

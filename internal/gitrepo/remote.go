@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -27,6 +28,21 @@ func (r *Repo) LsRemote(ctx context.Context, messages io.Writer, remote string, 
 		}
 	}
 	return found, nil
+}
+
+// AsksWherePushed tells whether a remote is asked in a place that it is pushed to: it may
+// have others for pushes alone (remote.NAME.pushurl, url.URL.pushInsteadOf), of which the
+// one that is asked gets what was pushed later.
+func (r *Repo) AsksWherePushed(ctx context.Context, remote string) (bool, error) {
+	asked, err := r.git.run(ctx, nil, "remote", "get-url", "--", remote)
+	if err != nil {
+		return false, refused(err, "the address of "+remote+" cannot be read")
+	}
+	pushed, err := r.git.run(ctx, nil, "remote", "get-url", "--push", "--all", "--", remote)
+	if err != nil {
+		return false, refused(err, "the address of "+remote+" cannot be read")
+	}
+	return slices.Contains(strings.Split(string(pushed), "\n"), strings.TrimSuffix(string(asked), "\n")), nil
 }
 
 func remoteFault(err error, remote, format string) error {

@@ -111,19 +111,30 @@ func (w *watch) unread() []string {
 }
 
 // sweep removes what a git that was stopped leaves of a pack, which nobody would remove
-// for weeks: what was not there before, and begins as what came. Others may fetch meanwhile.
+// for weeks. Where more than one may be that, somebody fetches the same meanwhile, and all
+// are left.
 func (w *watch) sweep() {
-	w.mu.Lock()
-	head := w.head
-	w.mu.Unlock()
-	for _, path := range w.unread() {
-		if slices.Contains(w.there, path) || len(head) < maxHead {
-			continue
-		}
-		if beginning, err := readHead(path); err == nil && bytes.Equal(beginning, head) {
-			os.Remove(path)
-		}
+	if left := w.leftovers(); len(left) == 1 {
+		os.Remove(left[0])
 	}
+}
+
+// leftovers are the packs that were not there before, begin as what came, and are no longer.
+func (w *watch) leftovers() []string {
+	w.mu.Lock()
+	head, came := w.head, w.came
+	w.mu.Unlock()
+	if len(head) < maxHead {
+		return nil
+	}
+	return slices.DeleteFunc(w.unread(), func(path string) bool {
+		info, err := os.Stat(path)
+		if err != nil || info.Size() > came || slices.Contains(w.there, path) {
+			return true
+		}
+		beginning, err := readHead(path)
+		return err != nil || !bytes.Equal(beginning, head)
+	})
 }
 
 func readHead(path string) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,39 @@ func wantNothingLeft(t *testing.T, s *scratch) {
 	}
 	if refs := s.refs(); len(refs) != 0 {
 		t.Errorf("it brought %q", refs)
+	}
+}
+
+// Where two fetch the same, what one leaves cannot be told from what the other still writes,
+// and what is longer than what came is another's: neither is removed.
+func TestSweepLeavesWhatOthersFetch(t *testing.T) {
+	t.Parallel()
+	came := noise(3, 2*maxHead)
+	for name, c := range map[string]struct{ packs, left []int }{
+		"alone":      {[]int{len(came)}, nil},
+		"two alike":  {[]int{len(came), maxHead}, []int{len(came), maxHead}},
+		"longer too": {[]int{len(came) + 1, len(came)}, []int{len(came) + 1}},
+		"longer":     {[]int{len(came) + 1}, []int{len(came) + 1}},
+	} {
+		landing := t.TempDir()
+		for i, size := range c.packs {
+			if err := os.WriteFile(filepath.Join(landing, "tmp_pack_"+string(rune('a'+i))), append(bytes.Clone(came), 0)[:size], 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w := &watch{landing: landing, came: int64(len(came)), head: came[:maxHead]}
+		w.sweep()
+		var left []int
+		for _, path := range w.unread() {
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = append(left, int(info.Size()))
+		}
+		if !slices.Equal(left, c.left) {
+			t.Errorf("%s: packs of %d bytes are left, not %d", name, left, c.left)
+		}
 	}
 }
 
