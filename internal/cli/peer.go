@@ -36,7 +36,11 @@ func (c *peerAddCmd) Run(a *app) error {
 		return fault.New(fault.BadPeer, "the remote %s is there, with another address", c.Name)
 	case !there && c.URL == "":
 		return fault.New(fault.BadPeer, "there is no remote %.80q, and no address to make one", c.Name)
-	case !there:
+	}
+	if err := federation.Apart(c.Name, a.config.Remotes, a.config.Ref); err != nil {
+		return err
+	}
+	if !there {
 		if err := a.repo.AddRemote(a.ctx, c.Name, c.URL); err != nil {
 			return err
 		}

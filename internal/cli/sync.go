@@ -48,17 +48,23 @@ func (a *app) peers(named []string) ([]string, error) {
 			return nil, fault.New(fault.BadPeer, "there is no remote %.80q", name)
 		}
 	}
-	if len(named) > 0 {
-		slices.Sort(named)
-		return slices.Compact(named), nil
+	names := slices.Clone(named)
+	switch r := a.config.PushRemote(); {
+	case len(names) > 0:
+		slices.Sort(names)
+	case len(a.config.Peers) > 0:
+		names = a.config.Peers
+	case r != "":
+		names = []string{r}
+	default:
+		return nil, fault.New(fault.BadPeer, "this repository has no remote to meet")
 	}
-	if len(a.config.Peers) > 0 {
-		return a.config.Peers, nil
+	for _, name := range names {
+		if err := federation.Apart(name, a.config.Remotes, a.config.Ref); err != nil {
+			return nil, err
+		}
 	}
-	if r := a.config.PushRemote(); r != "" {
-		return []string{r}, nil
-	}
-	return nil, fault.New(fault.BadPeer, "this repository has no remote to meet")
+	return slices.Compact(names), nil
 }
 
 // meeting is what became of it, as programs are told.

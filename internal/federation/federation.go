@@ -70,8 +70,7 @@ const (
 )
 
 // SeenRef is where the head stays that was last taken from a peer, or pushed to it where
-// it is asked.
-// No fetch writes there.
+// it is asked. No fetch writes there.
 func SeenRef(peer, ref string) string { return SeenPrefix + peer + "/" + short(ref) }
 
 // IncomingRef is where a peer's head waits until it was judged, and stays if it is
@@ -83,6 +82,26 @@ func IncomingRef(peer, ref string) string {
 // RemovedRef is where it stays that a peer has no ledger any more, which it had: a tag of
 // the head that it showed.
 func RemovedRef(peer, ref string) string { return IncomingRef(peer, ref) + "-removed" }
+
+// Apart says whether what is kept of a peer has a place beside what is kept of other
+// remotes: git has no ref where another one has a folder. The fault is BadPeer (VM705).
+func Apart(peer string, remotes []string, ref string) error {
+	for _, other := range remotes {
+		for _, file := range keptOf(other, ref) {
+			for _, place := range keptOf(peer, ref) {
+				if strings.HasPrefix(place, file+"/") {
+					return fault.New(fault.BadPeer, "%s cannot be met beside the remote %s: what is kept of the one would be in the place of the other", peer, other)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// keptOf are the refs of a peer.
+func keptOf(peer, ref string) []string {
+	return []string{SeenRef(peer, ref), IncomingRef(peer, ref), RemovedRef(peer, ref)}
+}
 
 // PeerOf is the peer that a ref below one of the prefixes is about, "" for what was
 // brought by hand, and whether it is something that is held back.
