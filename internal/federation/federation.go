@@ -59,7 +59,7 @@ type Arrival struct {
 	Since  time.Time   // when it was seen first that it showed that, zero where that is not known any more
 
 	report  *verify.Report // on what is new, nil where nothing is
-	merged  gitrepo.OID    // the merge with our head, which was judged and is stored, "" without one
+	merged  gitrepo.OID    // the merge with our head, which was made and judged, "" without one
 	carried bool           // by hand: it is no peer's, whatever a peer is called
 }
 
@@ -340,7 +340,7 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 		a.merged = later.Head
 	}
 	later.Pin(p.Ledger)
-	if a.report, err = p.welcome(ctx, ours, later, a.Peer); err == nil {
+	if a.report, err = p.welcome(ctx, ours, later, a.Peer, a.merged); err == nil {
 		a.New = a.report.Receipts
 	}
 	return a, err
@@ -362,29 +362,39 @@ func (p Place) sameLedger(ctx context.Context, ours, theirs *ledger.Ledger, peer
 	return nil
 }
 
-// merge makes the merge of two ledgers, and writes its objects unless it is one of those
-// that are stored: nothing names them yet.
-func (p Place) merge(ctx context.Context, a, b *ledger.Ledger, stored ...gitrepo.OID) (*ledger.Ledger, error) {
+// merge makes the merge of two ledgers, and writes its objects, unless it is one of those
+// that were made before: nothing names them yet.
+func (p Place) merge(ctx context.Context, a, b *ledger.Ledger, made ...gitrepo.OID) (*ledger.Ledger, error) {
+	heads := []gitrepo.OID{a.Head, b.Head}
+	slices.Sort(heads)
+	for _, id := range made {
+		m, err := a.At(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if parents, _, err := m.Parents(ctx); err != nil || slices.Equal(parents, heads) {
+			return m, err
+		}
+	}
 	u, err := ledger.Merge(ctx, a, b)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(stored, u.Head) {
-		err = p.Repo.Write(ctx, u.Objects)
-	}
-	if err != nil {
+	if err := p.Repo.Write(ctx, u.Objects); err != nil {
 		return nil, err
 	}
 	return a.At(ctx, u.Head)
 }
 
 // welcome judges what a later ledger has beside ours: its form and history, and
-// whose signatures by what the covenant in force accepts.
-func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer string) (*verify.Report, error) {
+// whose signatures by what the covenant in force accepts. The merge that was made here
+// is not made again to see whether it is one.
+func (p Place) welcome(ctx context.Context, ours, later *ledger.Ledger, peer string, made gitrepo.OID) (*verify.Report, error) {
 	commits, err := p.Repo.Between(ctx, ours.Head, later.Head)
 	if err != nil {
 		return nil, err
 	}
+	commits = slices.DeleteFunc(commits, func(id gitrepo.OID) bool { return id == made })
 	report, refused, err := verify.Welcome(ctx, p.Repo, ours, later, commits, p.Terms, p.Progress)
 	if err == nil {
 		err = verify.Unwelcome(peer, report, refused)
@@ -424,13 +434,16 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 		return "", nil, err
 	}
 	heads := []gitrepo.OID{ours.Head}
-	var stored []gitrepo.OID
+	var made []gitrepo.OID
 	for _, a := range arrivals {
 		if a.State == Ahead || a.State == Diverged {
-			heads, stored = append(heads, a.Head), append(stored, a.merged)
+			heads = append(heads, a.Head)
+		}
+		if a.State == Diverged {
+			made = append(made, a.merged)
 		}
 	}
-	head, merges, err = p.join(ctx, ours, heads, stored...)
+	head, merges, err = p.join(ctx, ours, heads, made...)
 	if err == nil && head != ours.Head {
 		err = p.Repo.UpdateRef(ctx, p.Ref, head, ours.Head)
 	}
@@ -451,8 +464,8 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 }
 
 // join merges heads pairwise in the order of their ids, those left out to which
-// another one leads. It returns the last merge, and all of them. Some are stored already.
-func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID, stored ...gitrepo.OID) (head gitrepo.OID, merges []gitrepo.OID, err error) {
+// another one leads. It returns the last merge, and all of them. Some were made before.
+func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID, made ...gitrepo.OID) (head gitrepo.OID, merges []gitrepo.OID, err error) {
 	slices.Sort(heads)
 	heads = slices.Compact(heads)
 	var tips []gitrepo.OID
@@ -477,7 +490,7 @@ func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OI
 			next, err = ours.At(ctx, h)
 		}
 		if err == nil {
-			joined, err = p.merge(ctx, joined, next, stored...)
+			joined, err = p.merge(ctx, joined, next, made...)
 		}
 		if err == nil {
 			merges = append(merges, joined.Head)

@@ -55,7 +55,7 @@ func (p Place) receive(ctx context.Context, push hooks.Move, terms func(*ledger.
 	if err := p.sameLedger(ctx, earlier, later, "who pushes"); err != nil {
 		return err
 	}
-	_, err = p.welcome(ctx, earlier, later, "who pushes")
+	_, err = p.welcome(ctx, earlier, later, "who pushes", "")
 	return err
 }
 
