@@ -145,6 +145,7 @@ func (g *Guard) look(ctx context.Context, m *matter) error {
 	if m.commit, err = g.leadsTo(ctx, m.push.New); err != nil {
 		return err
 	}
+	m.update.Loose = m.commit == ""
 	if m.push.Old != "" && m.any(func(r receipt.Rule) bool { return rules.WantsPaths(r) || r.Require.NoRewind }) {
 		return g.moved(ctx, m)
 	}
