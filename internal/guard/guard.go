@@ -264,7 +264,7 @@ func takenBack(linking []rules.Receipt) map[receipt.ID]bool {
 	gone := make(map[receipt.ID]bool)
 	for _, one := range linking {
 		for _, l := range one.Receipt.Links {
-			if l.Rel == "revokes" || l.Rel == "supersedes" {
+			if l.TakesBack() {
 				gone[l.Receipt] = true
 			}
 		}
