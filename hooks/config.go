@@ -39,7 +39,7 @@ func LookConfig(c gitrepo.Config, h Hook, runs bool) Status {
 	}
 	s.State, s.How = Installed, InConfig
 	switch {
-	case !strings.Contains(command, Part{Hook: h}.run()):
+	case !calls(command, h):
 		s.State, s.Detail = Drifted, section(h)+".command is another one"
 	case !slices.Contains(events(c, h), string(h)):
 		s.State, s.Detail = Drifted, section(h)+".event is not "+string(h)
@@ -51,6 +51,13 @@ func LookConfig(c gitrepo.Config, h Hook, runs bool) Status {
 		s.State, s.Detail = Asleep, "this git is older than 2.54"
 	}
 	return s
+}
+
+// calls tells whether a command of the configuration ends with our call, as all do that
+// were ever written: what stands behind it may say otherwise than it.
+func calls(command string, h Hook) bool {
+	run := Part{Hook: h}.run()
+	return command == run || strings.HasSuffix(command, "; exec "+run)
 }
 
 // events are those that run our part; an empty one takes back what was said before.
@@ -77,7 +84,7 @@ func InstallConfig(ctx context.Context, repo *gitrepo.Repo, c gitrepo.Config, p 
 	command := section(p.Hook) + ".command"
 	before, set := c.Value(command)
 	switch {
-	case s.State == Drifted && !strings.Contains(before, p.run()):
+	case set && !calls(before, p.Hook):
 		return s, drifted("the configuration", s.Detail)
 	case !set:
 		if err := repo.AddConfig(ctx, command, p.Command()); err != nil {
@@ -103,7 +110,7 @@ func UninstallConfig(ctx context.Context, repo *gitrepo.Repo, c gitrepo.Config, 
 	switch {
 	case !set:
 		return false, nil
-	case !strings.Contains(command, Part{Hook: h}.run()):
+	case !calls(command, h):
 		return false, drifted("the configuration", s.Detail)
 	}
 	if err := repo.DropConfig(ctx, section(h)+".event", string(h)); err != nil {

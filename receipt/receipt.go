@@ -90,6 +90,10 @@ type Link struct {
 	Rel     string `json:"rel"`
 }
 
+// TakesBack tells whether what the other receipt says holds no longer, where this one is
+// trusted (docs/spec/receipt.md).
+func (l Link) TakesBack() bool { return l.Rel == RelRevokes || l.Rel == RelSupersedes }
+
 // The relations of a [Link].
 const (
 	RelSupersedes = "supersedes"

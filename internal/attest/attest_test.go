@@ -253,3 +253,29 @@ func TestToolsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// A small archive that unpacks to very many empty members costs no memory for all of them.
+func TestMembersAreBounded(t *testing.T) {
+	for name, h := range map[string]tar.Header{"many": {Name: "x"}, "long": {Name: strings.Repeat("x", 1<<19), Format: tar.FormatPAX}} {
+		path := filepath.Join(t.TempDir(), name+".tar.gz")
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		zipped, _ := gzip.NewWriterLevel(f, gzip.BestSpeed)
+		w := tar.NewWriter(zipped)
+		for range map[string]int{"many": maxMembers + 1, "long": maxNames>>19 + 1}[name] {
+			if err := w.WriteHeader(&h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []io.Closer{w, zipped, f} {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list, err := tarMembers(path, true); err != errTooLarge {
+			t.Errorf("%s: %d members, %v", name, len(list), err)
+		}
+	}
+}

@@ -66,9 +66,9 @@ func message(a *receipt.Attestation) string {
 }
 
 // Newest finds among some entries the newest attestation of a type about a commit that
-// the covenant trusts; of two of one time, that with the greater id. It is nil where there
-// is none.
-func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries []*ledger.Entry, commit receipt.Object, kind string) (*ledger.Entry, error) {
+// the covenant trusts, and that none of those linking to them takes back; of two of one
+// time, that with the greater id. It is nil where there is none.
+func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries, linking []*ledger.Entry, commit receipt.Object, kind string) (*ledger.Entry, error) {
 	genesis, err := l.Genesis(ctx)
 	if err != nil {
 		return nil, err
@@ -82,6 +82,10 @@ func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries 
 	if len(about) == 0 {
 		return nil, nil
 	}
+	gone, err := takenBack(ctx, l, terms, linking)
+	if err != nil {
+		return nil, err
+	}
 	findings, err := verify.Findings(ctx, l, terms, about)
 	if err != nil {
 		return nil, err
@@ -92,11 +96,32 @@ func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries 
 		if err != nil {
 			return nil, err
 		}
-		if findings[i].Trusted() && len(problems) == 0 && (newest == nil || later(e, newest)) {
+		if findings[i].Trusted() && len(problems) == 0 && !gone[e.ID] && (newest == nil || later(e, newest)) {
 			newest = e
 		}
 	}
 	return newest, nil
+}
+
+// takenBack are the receipts that trusted ones among some take back.
+func takenBack(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, linking []*ledger.Entry) (map[receipt.ID]bool, error) {
+	gone := make(map[receipt.ID]bool)
+	if len(linking) == 0 {
+		return gone, nil
+	}
+	findings, err := verify.Findings(ctx, l, terms, linking)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range linking {
+		if e.Receipt == nil || !findings[i].Trusted() {
+			continue
+		}
+		for _, link := range e.Receipt.Links {
+			gone[link.Receipt] = gone[link.Receipt] || link.TakesBack()
+		}
+	}
+	return gone, nil
 }
 
 func later(a, b *ledger.Entry) bool {

@@ -121,6 +121,13 @@ type member struct{ name, data, mode, time, owner string }
 // maxUnpacked bounds how much of an archive is unpacked to find a name.
 const maxUnpacked = 1 << 31
 
+// maxMembers bounds how many members are remembered for it, and maxNames the bytes of
+// their names and links: a small file can unpack to very many empty ones.
+const (
+	maxMembers = 1 << 16
+	maxNames   = 64 << 20
+)
+
 var errTooLarge = errors.New("it is too large to be unpacked")
 
 // summed is the hash of a member, of which budget says how much may still come.
@@ -145,7 +152,7 @@ func tarMembers(path string, zipped bool) ([]member, error) {
 			return nil, err
 		}
 	}
-	budget := int64(maxUnpacked)
+	budget, names := int64(maxUnpacked), 0
 	var list []member
 	for archive := tar.NewReader(in); ; {
 		h, err := archive.Next()
@@ -154,6 +161,9 @@ func tarMembers(path string, zipped bool) ([]member, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if names += len(h.Name) + len(h.Linkname) + len(h.Uname) + len(h.Gname); len(list) == maxMembers || names > maxNames {
+			return nil, errTooLarge
 		}
 		data, err := summed(archive, &budget)
 		if err != nil {

@@ -173,7 +173,22 @@ func (j *junit) child(s *suite, element xml.StartElement, depth int) error {
 		}
 		return j.count(s, c)
 	}
+	if err := counts(element); err != nil {
+		return err
+	}
 	return j.skip(depth)
+}
+
+// counts refuses what would have to be counted, but stands where only other things do: a
+// reader that passed over it would hide it.
+func counts(element xml.StartElement) error {
+	switch name := element.Name.Local; name {
+	case "error":
+		return bad("it has an error where none can be counted")
+	case "testsuites", "testsuite", "testcase", "failure":
+		return bad("it has a %s where none can be counted", name)
+	}
+	return nil
 }
 
 // testCase reads a case.
@@ -221,8 +236,11 @@ func (j *junit) skip(depth int) error {
 		if err != nil {
 			return err
 		}
-		switch token.(type) {
+		switch element := token.(type) {
 		case xml.StartElement:
+			if err := counts(element); err != nil {
+				return err
+			}
 			open++
 		case xml.EndElement:
 			open--

@@ -70,11 +70,22 @@ func (c *attestCmd) newest(a *app, l *ledger.Ledger) (receipt.Object, *ledger.En
 		return "", nil, err
 	}
 	commit := receipt.Object(a.repo.Algorithm() + ":" + string(id))
-	about, err := a.finder(l, l)(a.ctx, query.About([]receipt.Object{commit}))
+	find := a.finder(l, l)
+	about, err := find(a.ctx, query.About([]receipt.Object{commit}))
 	if err != nil {
 		return "", nil, err
 	}
-	newest, err := attest.Newest(a.ctx, l, terms, about, commit, kind)
+	var ids []receipt.ID
+	for _, e := range about {
+		ids = append(ids, e.ID)
+	}
+	var linking []*ledger.Entry
+	if len(ids) > 0 {
+		if linking, err = find(a.ctx, query.LinkingTo(ids)); err != nil {
+			return "", nil, err
+		}
+	}
+	newest, err := attest.Newest(a.ctx, l, terms, about, linking, commit, kind)
 	return commit, newest, err
 }
 

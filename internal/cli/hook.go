@@ -89,9 +89,13 @@ func (c *hookRunCmd) prePush(a *app, remote string) error {
 
 // receive judges what others push to this repository: the ledger, and the other refs by
 // the covenant that was in force before.
-func (c *hookRunCmd) receive(a *app, pushes []hooks.Move) error {
+func (c *hookRunCmd) receive(a *app, named []hooks.Move) error {
+	pushes, err := a.written(named)
+	if err != nil {
+		return err
+	}
 	place := federation.Place{Repo: a.repo, Ref: a.config.Ref, Ledger: a.config.Ledger, Messages: a.out.messages(), Progress: func() {}}
-	err := place.Receive(a.ctx, pushes, func(l *ledger.Ledger) (*verify.Terms, error) {
+	err = place.Receive(a.ctx, pushes, func(l *ledger.Ledger) (*verify.Terms, error) {
 		genesis, err := l.Genesis(a.ctx)
 		if err != nil {
 			return nil, err
@@ -111,6 +115,23 @@ func (c *hookRunCmd) receive(a *app, pushes []hooks.Move) error {
 	}
 	g.Had = func(ctx context.Context) (map[string]gitrepo.OID, error) { return a.repo.Refs(ctx) }
 	return g.refuse(a, guard.Asked(g.Rules, pushes, a.config.Ref))
+}
+
+// written are the refs that a push writes: those that it names, and those to which
+// symbolic ones among them lead.
+func (a *app) written(named []hooks.Move) ([]hooks.Move, error) {
+	pushes := slices.Clone(named)
+	for _, p := range named {
+		target, err := a.repo.Target(a.ctx, p.Ref)
+		if err != nil {
+			return nil, err
+		}
+		move := hooks.Move{Old: p.Old, New: p.New, Ref: target}
+		if target != "" && !slices.Contains(pushes, move) {
+			pushes = append(pushes, move)
+		}
+	}
+	return pushes, nil
 }
 
 // ledgers are the one before a push, nil where there was none, and the one after it.

@@ -166,7 +166,7 @@ func (r *Repo) Touched(ctx context.Context, commit OID, c Commit) (paths []strin
 	if len(c.Parents) != 1 {
 		return nil, "", nil
 	}
-	out, err := r.git.run(ctx, nil, "diff-tree", "--no-commit-id", "--name-only", "-r", "-z", "--no-renames", string(commit))
+	out, err := r.git.run(ctx, nil, "diff-tree", "--no-commit-id", "--name-only", "-r", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-relative", string(commit))
 	for path := range strings.SplitSeq(string(out), "\x00") {
 		if path != "" {
 			paths = append(paths, path)

@@ -2,10 +2,12 @@ package gitrepo
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -48,6 +50,39 @@ func (r *Repo) Ref(ctx context.Context, name string) (OID, error) {
 		err = fault.New(fault.BadLedgerRef, "%s is a symbolic ref, to %s", name, strings.TrimSpace(string(to))).With("ref", name)
 	}
 	return "", err
+}
+
+// Target is the full name of the ref that a symbolic one leads to, through however many,
+// whether it exists or not; "" for a ref that is none. Whoever writes a symbolic ref
+// writes that one.
+func (r *Repo) Target(ctx context.Context, name string) (string, error) {
+	if !r.perhapsSymbolic(name) {
+		return "", nil
+	}
+	out, err := r.git.run(ctx, nil, "symbolic-ref", "--quiet", name)
+	var f *failure
+	if asFailure(err, &f) {
+		return "", nil
+	}
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+// perhapsSymbolic is false for refs of which the file says enough: git packs no symbolic
+// ones, and a push may move very many refs.
+func (r *Repo) perhapsSymbolic(name string) bool {
+	if _, err := os.Lstat(filepath.Join(r.CommonDir, "reftable")); err == nil {
+		return true
+	}
+	file := filepath.Join(r.CommonDir, filepath.FromSlash(name))
+	info, err := os.Lstat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false
+	case err != nil || !info.Mode().IsRegular():
+		return true
+	}
+	data, err := readSmall(file)
+	return err != nil || bytes.HasPrefix(data, []byte("ref:"))
 }
 
 // Exact returns what Ref does for several refs, without those that do not exist.

@@ -53,7 +53,7 @@ func (g *Guard) gained(ctx context.Context, m *matter) error {
 }
 
 // known are commits that a rule was asked about, with all that they lead to, by other refs
-// than some.
+// than some. Of the ledger's own refs, and what lies there, it was never asked.
 func (g *Guard) known(ctx context.Context, r receipt.Rule, but func(ref string) bool) ([]gitrepo.OID, error) {
 	if g.Known != nil || g.Had == nil {
 		return g.Known, nil
@@ -67,7 +67,7 @@ func (g *Guard) known(ctx context.Context, r receipt.Rule, but func(ref string) 
 	}
 	at := make(map[gitrepo.OID]bool)
 	for ref, id := range g.had {
-		if !but(ref) && rules.Concerns(r, ref) {
+		if !but(ref) && !Own(ref, g.Ledger.Ref) && rules.Concerns(r, ref) {
 			at[id] = true
 		}
 	}

@@ -145,6 +145,7 @@ func (g *Guard) look(ctx context.Context, m *matter) error {
 	if m.commit, err = g.leadsTo(ctx, m.push.New); err != nil {
 		return err
 	}
+	m.update.Loose = m.commit == ""
 	if m.push.Old != "" && m.any(func(r receipt.Rule) bool { return rules.WantsPaths(r) || r.Require.NoRewind }) {
 		return g.moved(ctx, m)
 	}
@@ -263,7 +264,7 @@ func takenBack(linking []rules.Receipt) map[receipt.ID]bool {
 	gone := make(map[receipt.ID]bool)
 	for _, one := range linking {
 		for _, l := range one.Receipt.Links {
-			if l.Rel == "revokes" || l.Rel == "supersedes" {
+			if l.TakesBack() {
 				gone[l.Receipt] = true
 			}
 		}

@@ -128,6 +128,9 @@ func (v Verdict) mend(l rules.Lack, remote string) []string {
 	case rules.NeedTests:
 		return []string{"git vaultmesh attest tests -- make test"}
 	case rules.NeedDecision:
+		if tag, is := strings.CutPrefix(v.Push.Ref, "refs/tags/"); is && v.Commit == "" {
+			return []string{"git tag --force " + fault.Quote(tag) + " COMMIT"}
+		}
 		return []string{v.record(receipt.KindDecision)}
 	case rules.NeedPushed:
 		return []string{sync(remote)}

@@ -70,7 +70,7 @@ func find(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, name strin
 		if ofTag(e.Receipt, name) {
 			about = append(about, e)
 		}
-		if slices.ContainsFunc(e.Receipt.Links, takesBack) {
+		if slices.ContainsFunc(e.Receipt.Links, receipt.Link.TakesBack) {
 			linking = append(linking, e)
 		}
 		return nil
@@ -101,10 +101,6 @@ func ofTag(r *receipt.Receipt, name string) bool {
 	return r.Kind == receipt.KindRelease && (r.Ref == tags+name || r.Ref == "" && r.Version == name)
 }
 
-func takesBack(l receipt.Link) bool {
-	return l.Rel == receipt.RelRevokes || l.Rel == receipt.RelSupersedes
-}
-
 // takenBack are the receipts that trusted ones supersede or revoke.
 func takenBack(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, linking []*ledger.Entry) (map[receipt.ID]bool, error) {
 	gone := make(map[receipt.ID]bool)
@@ -117,7 +113,7 @@ func takenBack(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, linki
 	}
 	for i, e := range linking {
 		for _, link := range e.Receipt.Links {
-			if findings[i].Trusted() && takesBack(link) {
+			if findings[i].Trusted() && link.TakesBack() {
 				gone[link.Receipt] = true
 			}
 		}

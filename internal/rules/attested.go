@@ -106,6 +106,9 @@ func decided(r receipt.Rule, u Update, f Facts) []Lack {
 	if slices.ContainsFunc(ofRule(r, receipt.KindDecision, f.Receipts), func(one Receipt) bool { return Accepted(one.Receipt) }) {
 		return nil
 	}
+	if u.Loose {
+		return []Lack{{Need: NeedDecision, Kind: receipt.KindDecision, Text: u.Ref + " leads to no commit, and no decision can be about what it changes"}}
+	}
 	if u.Cut {
 		return []Lack{{Need: NeedDecision, Kind: receipt.KindDecision, Text: "what is changed cannot be told, because the history is cut", Unknown: true}}
 	}

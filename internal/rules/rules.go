@@ -30,6 +30,7 @@ type Update struct {
 	Move  Move
 	Paths []string // that it changes
 	Cut   bool     // what it changes cannot be told, because the history is cut
+	Loose bool     // nor because it leads to no commit, but to a tree or a file
 
 	Unsure bool // for the same reason it may be no rewind
 }
@@ -126,7 +127,7 @@ func Binds(r receipt.Rule, u Update) bool {
 	if !Concerns(r, u.Ref) {
 		return false
 	}
-	return len(r.Paths) == 0 || u.Move == Delete || u.Cut || len(changed(r, u)) > 0
+	return len(r.Paths) == 0 || u.Move == Delete || u.Cut || u.Loose || len(changed(r, u)) > 0
 }
 
 // Covers tells whether a rule asks something of receipts like one, whatever is pushed: by
