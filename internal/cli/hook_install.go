@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/VaultSovereign/git-vaultmesh/hooks"
@@ -56,7 +57,11 @@ func (c *hookInstallCmd) Run(a *app) error {
 		}
 		list = append(list, s)
 	}
-	return a.saidOfHooks(list)
+	head, err := a.latest()
+	if err == nil && head == "" && !c.Server {
+		a.out.note("there is no ledger here yet, and so no rule: git vaultmesh init")
+	}
+	return errors.Join(a.saidOfHooks(list), err)
 }
 
 // install chooses between git's configuration and a file. A file of ours that is

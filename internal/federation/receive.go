@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/hooks"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -10,11 +11,15 @@ import (
 )
 
 // Receive judges what somebody pushes to the ledger of this repository, by the
-// covenant that is in force before it comes. Other refs are nothing to it. The faults are
-// PushRefused (VM612) for a ledger that would lose something, Invalid (VM512),
-// NotAccepted (VM704), and OtherLedger (VM516).
+// covenant that is in force before it comes. Of other refs it minds those that a clone
+// keeps for itself: what lies there would be taken for what this repository saw of its
+// peers. The faults are PushRefused (VM612) for such a ref and for a ledger that would lose
+// something, Invalid (VM512), NotAccepted (VM704), and OtherLedger (VM516).
 func (p Place) Receive(ctx context.Context, pushes []hooks.Move, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
 	for _, push := range pushes {
+		if strings.HasPrefix(push.Ref, SeenPrefix) || strings.HasPrefix(push.Ref, IncomingPrefix) {
+			return refused("%s is what a clone keeps for itself of its peers, and is not pushed", push.Ref)
+		}
 		if push.Ref != p.Ref {
 			continue
 		}

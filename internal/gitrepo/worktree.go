@@ -59,7 +59,7 @@ func (r *Repo) Dirty(ctx context.Context) (bool, error) {
 	if r.Bare {
 		return false, nil
 	}
-	out, err := r.git.run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files=no")
+	out, err := r.git.run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=untracked")
 	var f *failure
 	if asFailure(err, &f) && f.says("must be run in a work tree") { // among git's own files
 		return false, nil
@@ -75,10 +75,10 @@ const maxPatch = 16 << 20
 // empty change, and one whose text is over 16 MiB. The fault is GitRefused
 // (VM112).
 func (r *Repo) PatchID(ctx context.Context, commit OID) (OID, error) {
-	// What the user's configuration says of diffs must not change the id.
+	// What the user's configuration, or the work tree's .gitmodules, says of diffs must not change the id.
 	patch, whole, err := r.git.runLimited(ctx, maxPatch, "-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false",
 		"-c", "core.attributesFile="+os.DevNull, "diff-tree", "--patch", "--no-ext-diff", "--no-textconv", "--no-renames",
-		"--full-index", "--diff-algorithm=myers", "--end-of-options", string(commit))
+		"--ignore-submodules=none", "--submodule=short", "--full-index", "--diff-algorithm=myers", "--end-of-options", string(commit))
 	if err != nil {
 		return "", refused(err, "git cannot show the commit's change")
 	}

@@ -135,6 +135,27 @@ func TestPatchIDSurvivesARebase(t *testing.T) {
 	s.wantPatchID("HEAD", before)
 }
 
+// A submodule that the work tree's .gitmodules has git pass over is part of the change.
+func TestPatchIDHasSubmodules(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	s.file(".gitmodules", "[submodule \"sub\"]\n\tpath = sub\n\turl = ../sub\n\tignore = all\n")
+	s.commit("root")
+	ids := make(map[OID]bool)
+	for _, n := range []string{"1", "2"} {
+		s.git("update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat(n, 40)+",sub")
+		s.git("commit", "--quiet", "-m", "sub "+n)
+		id, err := s.open().PatchID(context.Background(), OID(s.git("rev-parse", "HEAD")))
+		if err != nil || id == "" {
+			t.Fatalf("the change of a submodule has the id %q, %v", id, err)
+		}
+		ids[id] = true
+	}
+	if len(ids) != 2 {
+		t.Error("two changes have one id")
+	}
+}
+
 // What changes nothing against one parent has no id, and not the id of nothing.
 func TestRootsMergesAndEmptyChangesHaveNoPatchID(t *testing.T) {
 	t.Parallel()
