@@ -52,7 +52,7 @@ func (b *setting) run(dir string, args []string) error {
 // then the merge of what is merged.
 func (b *setting) merge(receipts int) error {
 	base, one, two := *b, *b, *b
-	base.repo, one.repo, two.repo = filepath.Join(b.work, "base"), filepath.Join(b.work, "one"), filepath.Join(b.work, "two")
+	base.repo, one.repo, two.repo = filepath.Join(b.work, "base"), filepath.Join(b.work, "merge-one"), filepath.Join(b.work, "merge-two")
 	for _, args := range [][]string{{"git", "init", "-q", base.repo}, {"git", "-C", base.repo, "commit", "-q", "--allow-empty", "-m", "one"}} {
 		if err := b.run("", args); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
@@ -97,6 +98,7 @@ func (c *initCmd) ledger(a *app) (*setup.Outcome, *record.Outcome, error) {
 	out, err := setup.Ledger(a.ctx, setup.Request{
 		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
 		Progress:    bar.add,
+		Terms:       func(genesis receipt.ID) (*verify.Terms, error) { return anchoring{}.insisted(a, genesis) },
 		Authorities: authorities,
 		Signer:      func(context.Context) (sign.Signer, error) { return c.orUnsigned(a, c.NoKey) },
 		Stamp: func(ctx context.Context, file string, imprint receipt.Digest) (tokens []ledger.Proof, err error) {

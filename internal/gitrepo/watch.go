@@ -119,7 +119,8 @@ func (w *watch) sweep() {
 	}
 }
 
-// leftovers are the packs that were not there before, begin as what came, and are no longer.
+// leftovers are the packs that were not there before, begin as what came, and are
+// no longer than that can be.
 func (w *watch) leftovers() []string {
 	w.mu.Lock()
 	head, came := w.head, w.came
@@ -129,7 +130,7 @@ func (w *watch) leftovers() []string {
 	}
 	return slices.DeleteFunc(w.unread(), func(path string) bool {
 		info, err := os.Stat(path)
-		if err != nil || info.Size() > came || slices.Contains(w.there, path) {
+		if err != nil || info.Size() > came+inPipe || slices.Contains(w.there, path) {
 			return true
 		}
 		beginning, err := readHead(path)
@@ -147,6 +148,10 @@ func readHead(path string) ([]byte, error) {
 	_, err = io.ReadFull(file, head)
 	return head, err
 }
+
+// inPipe is how much may have come that was not read, since it stood in the pipe: what a
+// pipe of Linux holds, and what git writes at once.
+const inPipe = 128 << 10
 
 // maxHead is how much is kept of the beginning of what comes.
 const maxHead = 4 << 10

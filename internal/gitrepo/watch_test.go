@@ -88,15 +88,16 @@ func wantNothingLeft(t *testing.T, s *scratch) {
 func TestSweepLeavesWhatOthersFetch(t *testing.T) {
 	t.Parallel()
 	came := noise(3, 2*maxHead)
+	longer := len(came) + inPipe + 1
 	for name, c := range map[string]struct{ packs, left []int }{
 		"alone":      {[]int{len(came)}, nil},
 		"two alike":  {[]int{len(came), maxHead}, []int{len(came), maxHead}},
-		"longer too": {[]int{len(came) + 1, len(came)}, []int{len(came) + 1}},
-		"longer":     {[]int{len(came) + 1}, []int{len(came) + 1}},
+		"longer too": {[]int{longer, len(came)}, []int{longer}},
+		"longer":     {[]int{longer}, []int{longer}},
 	} {
 		landing := t.TempDir()
 		for i, size := range c.packs {
-			if err := os.WriteFile(filepath.Join(landing, "tmp_pack_"+string(rune('a'+i))), append(bytes.Clone(came), 0)[:size], 0o666); err != nil {
+			if err := os.WriteFile(filepath.Join(landing, "tmp_pack_"+string(rune('a'+i))), append(bytes.Clone(came), make([]byte, inPipe+1)...)[:size], 0o666); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -17,9 +17,18 @@ import (
 // newer ones pass it over.
 var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=batch", "-c", "core.fsyncObjectFiles=true"}
 
-// maxLoose is how many objects of a call become files of their own. More stay
-// together in the pack in which they come.
-const maxLoose = 1000
+// How many objects of a call become files of their own: of large ones as many as git
+// itself makes (fetch.unpackLimit). More stay together in the pack in which they come.
+const (
+	maxLoose      = 1000
+	maxLooseLarge = 100
+	large         = 1 << 20 // bytes of all of them together
+)
+
+// together says whether objects stay in their pack.
+func together(objects []Object, pack []byte) bool {
+	return len(objects) > maxLoose || len(objects) > maxLooseLarge && len(pack) > large
+}
 
 // Write implements [Store]: the objects travel as one pack to
 // `git unpack-objects`, or `git index-pack` where they are many: a single
@@ -44,7 +53,7 @@ func (s *gitStore) Write(ctx context.Context, objects []Object) error {
 		return err
 	}
 	args := append(slices.Clone(durable), "unpack-objects", "-q")
-	if len(objects) > maxLoose {
+	if together(objects, pack) {
 		args = append(slices.Clone(durable), "index-pack", "--stdin")
 	}
 	if _, err := in.git().run(ctx, bytes.NewReader(pack), args...); err != nil {

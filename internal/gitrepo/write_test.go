@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -199,5 +201,29 @@ func TestAnUnknownTypeIsRefused(t *testing.T) {
 	good := blobs("sha1", 1)[0]
 	if err := r.Write(context.Background(), []Object{good, {Type: "treasure", Data: []byte("x")}}); err == nil {
 		t.Error("written")
+	}
+}
+
+// Many objects, and fewer that are large, stay in one pack; others become files.
+func TestManyOrLargeObjectsAreOnePack(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct{ objects, bytes, packs int }{{maxLooseLarge + 1, 16 << 10, 1}, {maxLooseLarge + 1, 10, 0}, {maxLooseLarge, 16 << 10, 0}, {maxLoose + 1, 10, 1}} {
+		s := newScratch(t)
+		var all []Object
+		for range c.objects {
+			data := make([]byte, c.bytes)
+			for i := range data {
+				data[i] = byte(random.Uint32())
+			}
+			all = append(all, NewObject("sha1", TypeBlob, data))
+		}
+		r := s.look()
+		if err := r.plumbing.Write(context.Background(), all); err != nil {
+			t.Fatal(err)
+		}
+		if out := s.git("count-objects", "-v"); !strings.Contains(out, fmt.Sprintf("packs: %d\n", c.packs)) {
+			t.Errorf("%d objects of %d bytes are stored so:\n%s", c.objects, c.bytes, out)
+		}
 	}
 }

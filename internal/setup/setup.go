@@ -32,7 +32,8 @@ type Request struct {
 	Remote   string    // the remote whose ledger to take; "" is any that has one
 	Offline  bool      // ask no remote
 	Progress func()    // called for each receipt of a remote's ledger that is judged
-	// Terms are by what receipts are judged that were fetched of the default remote.
+	// Terms are by what receipts are judged that were fetched of the default remote, and
+	// where it is kept what was found out about a ledger that was taken.
 	Terms func(genesis receipt.ID) (*verify.Terms, error)
 	// Signer is the key that a new ledger trusts first. Without one it trusts nobody.
 	Signer func(context.Context) (sign.Signer, error)
@@ -212,6 +213,7 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 	}
 	err = q.Repo.UpdateRef(ctx, q.Config.Ref, l.Head, "")
 	if !fault.Has(err, fault.LostRace) {
+		q.remember(out.Ledger, report)
 		return out, err
 	}
 	other, err := ledger.Open(ctx, q.Repo, q.Config.Ref)
@@ -219,6 +221,17 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 		return nil, err
 	}
 	return outcome(ctx, other, Exists, "")
+}
+
+// remember keeps what was found out about a ledger while it was judged, where that can
+// be kept: it is only to be quicker the next time.
+func (q Request) remember(genesis receipt.ID, report *verify.Report) {
+	if q.Terms == nil {
+		return
+	}
+	if terms, err := q.Terms(genesis); err == nil {
+		report.Remember(terms)
+	}
 }
 
 // begin writes the genesis receipt, unless another process is quicker.

@@ -101,7 +101,9 @@ func Ledger(ctx context.Context, store gitrepo.Store, l *ledger.Ledger, terms *T
 			return nil, err
 		}
 	}
-	return t.report("commit " + l.Head.Short()), nil
+	report := t.report("commit " + l.Head.Short())
+	report.rolls, report.of = t.rolls, l
+	return report, nil
 }
 
 // allSeals judges every trusted seal of a ledger: it is over what was there, and all
@@ -143,9 +145,11 @@ func everything(ctx context.Context, l *ledger.Ledger, terms *Terms, progress fu
 			return nil, err
 		}
 		if terms == nil || found.equal(known) {
-			if terms != nil && len(t.unknown) == 0 {
-				saveRolls(l, terms.Cache, found)
+			if len(t.unknown) == 0 {
 				t.rolls = found
+			}
+			if terms != nil && t.rolls != nil {
+				saveRolls(l, terms.Cache, t.rolls)
 			}
 			return t, nil
 		}
