@@ -105,6 +105,22 @@ const (
 // Rels lists the relations of a [Link].
 func Rels() []string { return []string{RelSupersedes, RelRevokes, RelRelates, RelFollows} }
 
+// LabelSource is the label of a release that names which of its subjects is the archive of
+// its commit's files (docs/spec/release.md).
+const LabelSource = "source-archive"
+
+// Source is the subject that the receipt calls the archive of its commit's files, false
+// where it calls none so.
+func (r *Receipt) Source() (Subject, bool) {
+	name := r.Labels[LabelSource]
+	for _, s := range r.Subjects {
+		if name != "" && s.Name == name && s.Size != nil {
+			return s, true
+		}
+	}
+	return Subject{}, false
+}
+
 // HappenedAt is when it happened, as far as the receipt says: occurred_at,
 // else recorded_at.
 func (r *Receipt) HappenedAt() Time {

@@ -39,8 +39,9 @@ func Releases(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entrie
 // was released must be there. It tells how many subjects were met. The fault is
 // NotReproduced (VM629).
 func Against(outputs []receipt.Subject, release *ledger.Entry, all bool) (met int, err error) {
+	source, _ := release.Receipt.Source()
 	for _, s := range release.Receipt.Subjects {
-		if strings.Contains(s.Name, ":") { // an image, or a hash without a name
+		if strings.Contains(s.Name, ":") || s == source { // an image, a hash without a name, the commit itself
 			continue
 		}
 		named, equal := false, false

@@ -53,14 +53,14 @@ func (b *setting) run(dir string, args []string) error {
 func (b *setting) merge(receipts int) error {
 	base, one, two := *b, *b, *b
 	base.repo, one.repo, two.repo = filepath.Join(b.work, "base"), filepath.Join(b.work, "merge-one"), filepath.Join(b.work, "merge-two")
-	for _, args := range [][]string{{"git", "init", "-q", base.repo}, {"git", "-C", base.repo, "commit", "-q", "--allow-empty", "-m", "one"}} {
-		if err := b.run("", args); err != nil {
+	if err := b.run("", []string{"git", "init", "-q", base.repo}); err != nil {
+		return err
+	}
+	// The ledger has a covenant that names who signs: what the sides bring is judged by it.
+	for _, args := range [][]string{{"git", "commit", "-q", "--allow-empty", "-m", "one"}, b.ours("init")} {
+		if err := b.run(base.repo, args); err != nil {
 			return err
 		}
-	}
-	base.export = os.DevNull
-	if err := base.fill(base.repo, 10, nil); err != nil {
-		return err
 	}
 	for i, side := range []*setting{&one, &two} {
 		if err := b.run("", []string{"git", "clone", "-q", base.repo, side.repo}); err != nil {

@@ -14,9 +14,11 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/recall"
+	"github.com/VaultSovereign/git-vaultmesh/internal/release"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // guarded is a guard, and by what it judges.
@@ -44,11 +46,28 @@ func (f anchoring) guard(a *app, before, l *ledger.Ledger) (*guarded, error) {
 	if err := bench.Chain().Err; err != nil {
 		return nil, err
 	}
-	g := &guarded{guard.Guard{Repo: a.repo, Ledger: l, Bench: bench, Now: a.env.Now(), Find: a.finder(before, l)}, terms}
+	g := &guarded{guard.Guard{Repo: a.repo, Ledger: l, Bench: bench, Now: a.env.Now(), Find: a.finder(before, l), Archive: a.archiver(terms.Cache)}, terms}
 	if latest := bench.Chain().Latest(); latest != nil {
 		g.Rules = latest.Covenant.Rules
 	}
 	return g, nil
+}
+
+// archiver makes archives of commits, each once: it has the same bytes for ever.
+func (a *app) archiver(kept verify.Cache) func(context.Context, gitrepo.OID) (receipt.Digest, error) {
+	return func(ctx context.Context, commit gitrepo.OID) (receipt.Digest, error) {
+		name := "archive-" + string(commit)
+		if kept != nil {
+			if digest, err := receipt.ParseDigest(string(kept.Load(name))); err == nil {
+				return digest, nil
+			}
+		}
+		digest, err := release.Archive(ctx, a.repo, commit)
+		if err == nil && kept != nil {
+			kept.Save(name, []byte(digest.String()))
+		}
+		return digest, err
+	}
 }
 
 // toward says to which remote something is pushed, "" for one that has no name, and what

@@ -160,7 +160,10 @@ func (c *Court) reproducibility(ctx context.Context) (*Covenant, error) {
 			continue
 		}
 		v.Judged++
-		switch missing := rules.Repeated(release.Receipt, about); {
+		if err := c.archived(ctx, &release); err != nil {
+			return nil, err
+		}
+		switch missing := rules.Repeated(release, about); {
 		case !slices.ContainsFunc(about, func(one rules.Receipt) bool { return rules.Identical(one.Receipt.Attestation) }):
 			v.add(release.ID, "no attestation says that two builds of %s came to the same bytes%s", release.Receipt.Title(), differing(about))
 		case len(missing) > 0:

@@ -38,7 +38,10 @@ type Guard struct {
 	Single bool          // one commit is judged by itself: of a merge, what it changes of all its parents
 	Had    Had           // which refs there are already; nil where nobody knows
 	Remote string        // the name of the remote, for advice; "" where nobody knows it
-	Heads  []gitrepo.OID // heads of the ledger that the remote has or gets; nil where it is the one that judges
+	// Archive makes the archive of a commit's files again, and says which SHA-256 it has;
+	// nil where nobody can.
+	Archive func(ctx context.Context, commit gitrepo.OID) (receipt.Digest, error)
+	Heads   []gitrepo.OID // heads of the ledger that the remote has or gets; nil where it is the one that judges
 
 	sealed *time.Time
 	held   *[]string
@@ -337,6 +340,14 @@ func (g *Guard) surroundings(ctx context.Context, q receipt.Requirement, f *rule
 		}
 		f.Sealed = *g.sealed
 	}
+	if q.Reproducible {
+		f.Receipts = slices.Clone(f.Receipts)
+		for i := range f.Receipts {
+			if err := g.archived(ctx, &f.Receipts[i]); err != nil {
+				return err
+			}
+		}
+	}
 	if q.CleanPeerState {
 		if g.held == nil {
 			held, err := HeldBack(ctx, g.Repo)
@@ -350,6 +361,22 @@ func (g *Guard) surroundings(ctx context.Context, q receipt.Requirement, f *rule
 	if q.LedgerPushed && g.Heads != nil {
 		there, err := g.pushed(ctx)
 		f.Unpushed = !there
+		return err
+	}
+	return nil
+}
+
+// archived makes the archive again that a release says is that of its commit. What cannot
+// be made here counts as not made.
+func (g *Guard) archived(ctx context.Context, one *rules.Receipt) error {
+	if _, names := one.Receipt.Source(); !names || g.Archive == nil || !one.Archive.IsZero() {
+		return nil
+	}
+	digest, err := g.Archive(ctx, gitrepo.OID(one.Receipt.Commit.Hex()))
+	if err == nil {
+		one.Archive = digest
+	}
+	if fault.Has(err, fault.Interrupted) {
 		return err
 	}
 	return nil

@@ -12,10 +12,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// label is that of a receipt which says which of its subjects is the archive of the
-// commit's files.
-const label = "source-archive"
-
 const (
 	archiveSuffix = ".tar"
 	tagSuffix     = ".tag"
@@ -30,16 +26,11 @@ type released struct {
 // archive is the subject that is the archive of the commit's files, false where the
 // release has none: somebody recorded it otherwise.
 func (r *released) archive() (receipt.Subject, bool) {
-	name := r.Receipt.Labels[label]
-	i := slices.IndexFunc(r.Receipt.Subjects, func(s receipt.Subject) bool { return s.Name == name })
-	if name == "" || i < 0 || r.Receipt.Subjects[i].Size == nil {
-		return receipt.Subject{}, false
-	}
-	return r.Receipt.Subjects[i], true
+	return r.Receipt.Source()
 }
 
 // base is how the names of its files begin.
-func (r *released) base() string { return strings.TrimSuffix(r.Receipt.Labels[label], archiveSuffix) }
+func (r *released) base() string { return strings.TrimSuffix(r.Receipt.Labels[receipt.LabelSource], archiveSuffix) }
 
 // hasTag tells whether it keeps a tag as its evidence.
 func (r *released) hasTag(t *tag) bool {

@@ -262,7 +262,7 @@ func (c *Ceremony) record(ctx context.Context, out *Outcome) error {
 	q := record.Request{
 		Kind: receipt.KindRelease, Component: c.Component, Version: c.Tag, Ref: tags + c.Tag, Commit: string(c.tag.Object),
 		Artifacts: append([]string{c.archive.path}, c.Artifacts...), Digests: []string{c.archive.digest.String() + "=" + name},
-		Evidence: []string{strings.TrimSuffix(c.archive.path, archiveSuffix) + tagSuffix}, Labels: []string{label + "=" + name}, Note: c.Note, AllowSecret: c.Secret, Once: true,
+		Evidence: []string{strings.TrimSuffix(c.archive.path, archiveSuffix) + tagSuffix}, Labels: []string{receipt.LabelSource + "=" + name}, Note: c.Note, AllowSecret: c.Secret, Once: true,
 	}
 	if !c.Replaces.IsZero() {
 		q.Links = []string{receipt.RelSupersedes + "=" + c.Replaces.String()}

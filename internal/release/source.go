@@ -9,6 +9,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/archive"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
 // The limits of a tree that is archived.
@@ -41,6 +42,25 @@ func sourceOf(ctx context.Context, repo *gitrepo.Repo, id gitrepo.OID, c gitrepo
 		s.time, _ = strconv.ParseInt(seconds, 10, 64) // out of its range it is the end of it
 	}
 	return s, s.walk(ctx, "", c.Tree, 0)
+}
+
+// Archive makes the archive of a commit, and says which SHA-256 it has. The faults are
+// BadSource (VM636) and those of reading.
+func Archive(ctx context.Context, repo *gitrepo.Repo, commit gitrepo.OID) (receipt.Digest, error) {
+	o, err := repo.Read(ctx, commit, gitrepo.MaxCommit)
+	if err != nil {
+		return receipt.Digest{}, err
+	}
+	c, err := gitrepo.ParseCommit(repo.Algorithm(), o.Data)
+	if err != nil {
+		return receipt.Digest{}, err
+	}
+	s, err := sourceOf(ctx, repo, commit, c)
+	if err != nil {
+		return receipt.Digest{}, err
+	}
+	digest, _, err := s.sum(ctx, io.Discard)
+	return digest, err
 }
 
 // walk lists what is below a folder, in the order of git's trees.

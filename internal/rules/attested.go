@@ -23,9 +23,15 @@ func Identical(a *receipt.Attestation) bool {
 }
 
 // Repeated lists the subjects of a release that no attestation of identical builds made:
-// one about the same commit and component, or about no component.
-func Repeated(release *receipt.Receipt, about []Receipt) (missing []receipt.Subject) {
+// one about the same commit and component, or about no component. The archive of the
+// commit's files is made by no build, but again by everybody.
+func Repeated(of Receipt, about []Receipt) (missing []receipt.Subject) {
+	release := of.Receipt
+	source, _ := release.Source()
 	for _, s := range release.Subjects {
+		if s == source && s.SHA256 == of.Archive {
+			continue
+		}
 		made := slices.ContainsFunc(about, func(one Receipt) bool {
 			a := one.Receipt
 			same := a.Commit == release.Commit && (a.Component == "" || a.Component == release.Component)
@@ -46,7 +52,7 @@ func repeated(r receipt.Rule, f Facts) []Lack {
 	}
 	var lacks []Lack
 	for _, release := range ofRule(r, receipt.KindRelease, f.Receipts) {
-		if missing := Repeated(release.Receipt, about); len(missing) > 0 {
+		if missing := Repeated(release, about); len(missing) > 0 {
 			lacks = append(lacks, Lack{Need: NeedRepeat, Kind: receipt.KindAttestation, Receipt: release.ID,
 				Text: fmt.Sprintf("%s, which the release receipt %s names, is no file that two builds of it came to", missing[0].Name, release.ID.Short())})
 		}

@@ -55,7 +55,8 @@ type Receipt struct {
 	Signers []Signer
 	Stamps  []Stamp
 
-	Covenant int64 // the version by which it was judged
+	Covenant int64          // the version by which it was judged
+	Archive  receipt.Digest // of a release that names one: that of its commit's files, made again; zero where it was not
 }
 
 // Facts are what is known about an update.
