@@ -30,7 +30,9 @@ func (r *released) archive() (receipt.Subject, bool) {
 }
 
 // base is how the names of its files begin.
-func (r *released) base() string { return strings.TrimSuffix(r.Receipt.Labels[receipt.LabelSource], archiveSuffix) }
+func (r *released) base() string {
+	return strings.TrimSuffix(r.Receipt.Labels[receipt.LabelSource], archiveSuffix)
+}
 
 // hasTag tells whether it keeps a tag as its evidence.
 func (r *released) hasTag(t *tag) bool {
