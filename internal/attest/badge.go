@@ -82,7 +82,7 @@ func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries,
 	if len(about) == 0 {
 		return nil, nil
 	}
-	gone, err := takenBack(ctx, l, terms, linking)
+	gone, err := verify.TakenBack(ctx, l, terms, linking)
 	if err != nil {
 		return nil, err
 	}
@@ -101,27 +101,6 @@ func Newest(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, entries,
 		}
 	}
 	return newest, nil
-}
-
-// takenBack are the receipts that trusted ones among some take back.
-func takenBack(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, linking []*ledger.Entry) (map[receipt.ID]bool, error) {
-	gone := make(map[receipt.ID]bool)
-	if len(linking) == 0 {
-		return gone, nil
-	}
-	findings, err := verify.Findings(ctx, l, terms, linking)
-	if err != nil {
-		return nil, err
-	}
-	for i, e := range linking {
-		if e.Receipt == nil || !findings[i].Trusted() {
-			continue
-		}
-		for _, link := range e.Receipt.Links {
-			gone[link.Receipt] = gone[link.Receipt] || link.TakesBack()
-		}
-	}
-	return gone, nil
 }
 
 func later(a, b *ledger.Entry) bool {

@@ -71,7 +71,7 @@ func find(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, name strin
 	if err != nil || len(about) == 0 {
 		return nil, err
 	}
-	gone, err := takenBack(ctx, l, terms, linking)
+	gone, err := verify.TakenBack(ctx, l, terms, linking)
 	if err != nil {
 		return nil, err
 	}
@@ -92,26 +92,6 @@ func find(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, name strin
 // none, by its version.
 func ofTag(r *receipt.Receipt, name string) bool {
 	return r.Kind == receipt.KindRelease && (r.Ref == tags+name || r.Ref == "" && r.Version == name)
-}
-
-// takenBack are the receipts that trusted ones supersede or revoke.
-func takenBack(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, linking []*ledger.Entry) (map[receipt.ID]bool, error) {
-	gone := make(map[receipt.ID]bool)
-	if len(linking) == 0 {
-		return gone, nil
-	}
-	findings, err := verify.Findings(ctx, l, terms, linking)
-	if err != nil {
-		return nil, err
-	}
-	for i, e := range linking {
-		for _, link := range e.Receipt.Links {
-			if findings[i].Trusted() && link.TakesBack() {
-				gone[link.Receipt] = true
-			}
-		}
-	}
-	return gone, nil
 }
 
 // before is the order of releases.

@@ -85,6 +85,29 @@ func conveneHere(ctx context.Context, l *ledger.Ledger, terms *Terms) (*court, e
 	return convene(ctx, l, genesis, known, terms)
 }
 
+// TakenBack are the receipts that trusted ones among some supersede or revoke.
+func TakenBack(ctx context.Context, l *ledger.Ledger, terms *Terms, linking []*ledger.Entry) (map[receipt.ID]bool, error) {
+	gone := make(map[receipt.ID]bool)
+	if len(linking) == 0 {
+		return gone, nil
+	}
+	findings, err := Findings(ctx, l, terms, linking)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range linking {
+		if e.Receipt == nil || !findings[i].Trusted() {
+			continue
+		}
+		for _, link := range e.Receipt.Links {
+			if link.TakesBack() {
+				gone[link.Receipt] = true
+			}
+		}
+	}
+	return gone, nil
+}
+
 // Findings judges who has signed some entries of a ledger, one finding for each, by
 // its covenants. What does not hold of an entry itself is not told.
 func Findings(ctx context.Context, l *ledger.Ledger, terms *Terms, entries []*ledger.Entry) ([]trust.Finding, error) {
