@@ -117,7 +117,9 @@ func TestHostileTrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	var genuine string
+	taken := map[string]bool{}
 	err = l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
+		taken[e.ID.String()[:2]] = true
 		if e.Receipt.Kind == receipt.KindRelease {
 			genuine = e.Path
 		}
@@ -126,13 +128,18 @@ func TestHostileTrees(t *testing.T) {
 	if err != nil || genuine == "" {
 		t.Fatal(genuine, err)
 	}
+	free := "00"
+	for taken[free] {
+		free = free[:1] + string(free[1]+1)
+	}
+	day := strings.Join(strings.Split(genuine, "/")[:3], "/")
 	entries := hostileEntries(t)
 	if len(entries) < 80 {
 		t.Fatalf("%d entries", len(entries))
 	}
 	for _, e := range entries {
 		sum := receipt.Sum([]byte(e.content)).String()
-		path := strings.NewReplacer("{day}", strings.Join(strings.Split(genuine, "/")[:3], "/"), "{entry}", genuine, "{sha256}", sum).Replace(e.path)
+		path := strings.NewReplacer("{day}", day, "{free}", free, "{entry}", genuine, "{sha256}", sum).Replace(e.path)
 		what := fmt.Sprintf("trees.txt:%d: %q of mode %s", e.line, path, e.mode)
 		tree := planter{t, repo, e}.plant(commit.Tree, strings.Split(path, "/"))
 		put(t, repo, tree, good)
