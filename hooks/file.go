@@ -116,6 +116,22 @@ func Look(path string, h Hook) (Status, error) {
 	return s, nil
 }
 
+// settled is [Look] where no other process is in the middle of a change: what seems to
+// have drifted is looked at again under the lock, where that is to be had.
+func settled(path string, h Hook) (Status, error) {
+	s, err := Look(path, h)
+	if err != nil || s.State != Drifted {
+		return s, err
+	}
+	held, err := lock(s.Path)
+	if err != nil {
+		return s, nil
+	}
+	defer os.Remove(held.Name())
+	defer held.Close()
+	return Look(path, h)
+}
+
 // judge says what the bytes of a hook are.
 func (s *Status) judge(path string, c *content, h Hook) {
 	kept, _ := os.Lstat(path + Kept)
@@ -164,14 +180,14 @@ func Install(path string, p Part) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	return Look(path, p.Hook)
+	return settled(path, p.Hook)
 }
 
 // Uninstall takes our part out of the hook at a path, and leaves the bytes and the mode
 // that were there before. It is false where there is none. The faults are HookDrifted
 // (VM613), HookUnwritten (VM616) and ReadFailed (VM114).
 func Uninstall(path string, h Hook) (bool, error) {
-	s, err := Look(path, h)
+	s, err := settled(path, h)
 	if err != nil || s.State == Absent || s.How == ByHand {
 		return false, err
 	}
