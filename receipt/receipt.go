@@ -268,5 +268,5 @@ func parseEnvelope(b []byte) (*Receipt, bool) {
 		}
 	}
 	ours := r.Schema == Schema && r.Kind.known()
-	return r, !ours && schemaForm.MatchString(r.Schema) && r.Kind.hasForm()
+	return r, !ours && !r.Ledger.IsZero() && schemaForm.MatchString(r.Schema) && r.Kind.hasForm()
 }

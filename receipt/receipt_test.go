@@ -291,6 +291,7 @@ func TestFuture(t *testing.T) {
 	}
 	for _, s := range []string{
 		`{"kind":"audit","recorded_at":"2030-01-01T00:00:00Z","schema":"vaultmesh.receipt/v1"}`,
+		`{"kind":"audit","ledger":"` + strings.Repeat("0", 64) + `","recorded_at":"2030-01-01T00:00:00Z","schema":"vaultmesh.receipt/v1"}`,
 		`{"kind":"audit","ledger":null,"recorded_at":"2030-01-01T00:00:00Z","schema":"vaultmesh.receipt/v1"}`,
 		`{"kind":"audit","ledger":"` + ledger + `","schema":"vaultmesh.receipt/v1"}`,
 		`{"kind":"audit","ledger":"` + ledger + `","recorded_at":0,"schema":"vaultmesh.receipt/v1"}`,
