@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"encoding"
+	"embed"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -12,115 +12,229 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 )
 
-// flatten is a program for awk. It reads one JSON object in canonical form
-// (docs/spec/canonical.md), fails where the bytes are anything else, and prints a line
-// for each value in it: where it stands and what it is, such as
-// .subjects[0].name "api.tar.gz". Names other than words are in quotes, so that nobody's
-// name looks like two. It has no single quote and no newline: it goes into one line.
-var flatten = strings.Join([]string{
-	`function bad() { failed = 1; exit 1 }`,
-	`function str(t, u) { if (!match(s, string)) bad(); t = substr(s, 1, RLENGTH); s = substr(s, RLENGTH + 1); u = t; gsub(/\\\\/, "", u); if (u ~ /\\u00(00|08|09|0a|0c|0d)/) bad(); return t }`,
-	`function eat(c) { if (substr(s, 1, 1) != c) return 0; s = substr(s, 2); return 1 }`,
-	`function object(d, at, n, k, p) { if (eat("}")) { print at, "{}"; return } do { k = str(); if (n++ && p >= k) bad(); p = k; if (!eat(":")) bad(); value(d, at "." (k ~ /^"[A-Za-z0-9_]+"$/ ? substr(k, 2, length(k) - 2) : k)) } while (eat(",")); if (!eat("}")) bad() }`,
-	`function array(d, at, n) { if (eat("]")) { print at, "[]"; return } do value(d, at "[" (n++ + 0) "]"); while (eat(",")); if (!eat("]")) bad() }`,
-	`function value(d, at, t) { if (eat("{")) { if (d > 31) bad(); object(d + 1, at) } else if (eat("[")) { if (d > 31) bad(); array(d + 1, at) } else if (substr(s, 1, 1) == "\"") print at, str(); ` +
-		`else { if (!match(s, /^(0|-?[1-9][0-9]*|true|false|null)/)) bad(); t = substr(s, 1, RLENGTH); s = substr(s, RLENGTH + 1); print at, t; sub(/^-/, "", t); if (t ~ /^[0-9]/ && (length(t) > 16 || length(t) == 16 && "x" t > "x9007199254740991")) bad() } }`,
-	`BEGIN { c = "[\200-\277]"; string = "^\"([ !#-[]|]|[\\^-\177]|[\302-\337]" c "|\340[\240-\277]" c "|[\341-\354\356\357]" c c "|\355[\200-\237]" c "|\360[\220-\277]" c c "|[\361-\363]" c c c "|\364[\200-\217]" c c "|\\\\[\"\\\\bfnrt]|\\\\u00[01][0-9a-f])*\"" }`,
-	`NR > 1 { bad() }`,
-	`{ s = $0; if (s !~ /^[{]/ || s ~ /\357\267[\220-\257]|\357\277[\276\277]|[\360-\364][\217\237\257\277]\277[\276\277]/) bad(); value(0, ""); if (s != "") bad() }`,
-	`END { exit failed || NR != 1 }`,
-}, " ")
+// programs are those for awk that the commands of an explanation write down and run.
+//
+//go:embed plain
+var programs embed.FS
+
+// written is the command that writes one of them to a file: in one line, without what
+// explains it. They have no single quote, and no statement that ends with its line.
+func written(program, file string) string {
+	text, err := programs.ReadFile("plain/" + program)
+	if err != nil {
+		panic(err) // it is in this program or it is not
+	}
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			lines = append(lines, line)
+		}
+	}
+	return "printf '%s\\n' '" + strings.Join(lines, " ") + "' > " + file
+}
 
 // canonically says how bytes that a command prints are found to be canonical. What is in
 // them is in the file flat then.
 func canonically(raw string) []string {
 	return []string{
-		"printf '%s\\n' '" + flatten + "' > flat.awk",
+		written("flatten.awk", "flat.awk"),
 		"test $(" + raw + " | wc -c) -le 65536 && " + raw + " | LC_ALL=C tr -cd '\\000-\\037' | cmp -s - /dev/null",
 		raw + " | LC_ALL=C awk -f flat.awk > flat",
 	}
 }
 
-// fieldwise says how the fields in the file flat are compared with those that a kind has.
+// fieldwise says how the fields in the file flat are compared with the rules of the kind
+// that a receipt says to be of; of a later kind, with those that all kinds have.
 func fieldwise(e *ledger.Entry) []string {
 	if canon.Check(e.Raw, receipt.MaxSize) != nil {
 		return nil // the step before says so
 	}
-	kind, known := kindOf(e)
-	if !known {
-		return []string{"cat flat # for the eye: its kind is none that this version knows, docs/spec/receipt.md"}
-	}
-	f := fieldsOf(kind)
-	against := func(names []string, columns string) string {
-		return "printf '%s\\n' '" + strings.Join(names, "' '") + "' | LC_ALL=C sort | LC_ALL=C comm " + columns + " fields - | cmp -s - /dev/null"
+	table, later := laterForms, " later=1"
+	if kind, known := kindOf(e); known {
+		table, later = formsOf(kind), ""
 	}
 	return []string{
-		`cut -d' ' -f1 flat | sed 's/\[[0-9]*\]/[]/g; s/^\(` + strings.Join(f.maps, `\|`) + `\)\..*/\1/' | LC_ALL=C sort -u > fields`,
-		against(f.all, "-23"),
-		against(f.required, "-13"),
-		`test "$(sed -n 's/^\.schema //p; s/^\.kind //p' flat | tr -d '\n')" = '"` + string(kind) + `""` + receipt.Schema + `"'`,
-		"cat flat # for the eye: the form and the size of each value, and the order in arrays, docs/spec/receipt.md",
+		written("forms.awk", "forms.awk"),
+		"printf '%s\\n' '" + strings.Join(table, "' '") + "' > forms",
+		"LC_ALL=C awk -f forms.awk reading=forms forms reading=flat" + later + " flat",
 	}
 }
 
-// kindOf is the kind that a receipt says to be of, also where it breaks the rules of it.
+// kindOf is the kind that a receipt says to be of, also where it breaks the rules of it,
+// and whether it is of this version.
 func kindOf(e *ledger.Entry) (kind receipt.Kind, known bool) {
-	var said struct{ Kind receipt.Kind }
+	var said struct {
+		Kind   receipt.Kind
+		Schema string
+	}
 	if json.Unmarshal(e.Raw, &said) != nil {
 		return "", false
 	}
-	return said.Kind, slices.Contains(receipt.Kinds(), said.Kind)
+	return said.Kind, slices.Contains(receipt.Kinds(), said.Kind) && said.Schema == receipt.Schema
 }
 
-// fields are the paths that receipts of a kind have, as flatten prints them with [] for
-// every number.
-type fields struct {
-	all, required []string
-	maps          []string // patterns of those below which any name stands
+// laterForms are the rules of receipts of later kinds and schemas.
+var laterForms = []string{".schema ! schema", ".kind ! kind", ".recorded_at ! time", ".ledger ! digest"}
+
+// forms are the rules of docs/spec/receipt.md about values that their types do not say,
+// by the type and the name of the field, for plain/forms.awk: the form, and its limits.
+var forms = map[string]string{
+	"Receipt.chain_ref":       "chain",
+	"Receipt.component":       "name 200",
+	"Receipt.evidence":        "list 1 1024 .name,.sha256",
+	"Receipt.labels":          "map 1",
+	"Receipt.links":           "list 1 1024 .rel,.receipt",
+	"Receipt.note":            "text 1 16384",
+	"Receipt.ref":             "ref",
+	"Receipt.schema":          "one " + receipt.Schema,
+	"Receipt.subjects":        "list 1 1024 .name,.sha256",
+	"Receipt.version":         "name 100",
+	"Person.email":            "line 0 200",
+	"Person.name":             "line 1 200",
+	"Subject.name":            "subject",
+	"Evidence.media_type":     "media",
+	"Evidence.name":           "base",
+	"Link.rel":                "one " + strings.Join(receipt.Rels(), " "),
+	"Genesis.name":            "name 200",
+	"Genesis.nonce":           "hex 32",
+	"Decision.status":         "one proposed accepted rejected superseded",
+	"Decision.title":          "line 1 1024",
+	"Decision.context":        "text 1 16384",
+	"Decision.decision":       "text 1 16384",
+	"Decision.consequences":   "text 1 16384",
+	"Incident.severity":       "line 1 100",
+	"Incident.impact":         "text 1 16384",
+	"Incident.cause":          "text 1 16384",
+	"Incident.action":         "text 1 16384",
+	"Discovery.title":         "line 1 1024",
+	"Discovery.finding":       "text 1 16384",
+	"Attestation.type":        "word",
+	"Attestation.tool":        "line 1 1024",
+	"Attestation.command":     "list 1 0",
+	"Attestation.command[]":   "text 0 16384",
+	"Attestation.exit_code":   "number -2147483648 2147483647",
+	"Attestation.environment": "map 1",
+	"Attestation.outputs":     "list 1 1024 .name,.sha256",
+	"Attestation.differences": "list 1 0",
+	"Difference.name":         "line 1 1024",
+	"Difference.detail":       "line 1 1024",
+	"Spawn.template":          "line 1 1024",
+	"Spawn.answers":           "map 0",
+	"Import.source":           "line 1 1024",
+	"Merge.heads":             "list 2 2 .commit",
+	"Revocation.key":          "fingerprint",
+	"Revocation.reason":       "one compromised superseded retired",
+	"Covenant.version":        "number 1 2147483648",
+	"Covenant.principals":     "list 0 0 .name",
+	"Covenant.tsas":           "list 0 0 .name",
+	"Covenant.revocations":    "list 0 0 .key",
+	"Principal.name":          "name 100",
+	"Principal.keys":          "list 1 0 .type,.key",
+	"PublicKey.type":          "one openpgp ssh",
+	"PublicKey.key":           "key",
+	"Threshold.signers":       "list 1 0",
+	"Quorum.group":            "line 1 100",
+	"Quorum.count":            "number 1 1024",
+	"Authority.name":          "word",
+	"Authority.roots":         "list 1 0",
+	"Authority.roots[]":       "base64",
+	"Authority.pins[]":        "pin",
+	"Authority.policy":        "oid",
+	"Rule.name":               "word",
+	"Rule.sentence":           "line 1 1024",
+	"RuleTest.name":           "line 1 1024",
+	"RuleTest.ref":            "ref",
+	"Federation.accept":       "one any signed trusted",
 }
 
-func fieldsOf(kind receipt.Kind) fields {
-	var f fields
+// formsOf are the rules of a kind, a line each: a path as flatten.awk prints it, with []
+// for every number; ! where what it stands in cannot be without it; and the form.
+func formsOf(kind receipt.Kind) []string {
+	var table []string
 	root := reflect.TypeFor[receipt.Receipt]()
 	for i := range root.NumField() {
 		name, optional := tagOf(root.Field(i))
 		own := name == string(kind)
-		if name == "" || slices.Contains(receipt.Kinds(), receipt.Kind(name)) && !own {
+		if name == "" || slices.Contains(receipt.Kinds(), receipt.Kind(name)) && !own || name == "ledger" && kind == receipt.KindGenesis {
 			continue
 		}
-		must := !optional || own || name == "ledger" && kind != receipt.KindGenesis ||
-			(name == "component" || name == "version") && (kind == receipt.KindRelease || kind == receipt.KindDeployment)
-		if name != "ledger" || kind != receipt.KindGenesis {
-			f.add("."+name, root.Field(i).Type, must)
-		}
+		shipped := kind == receipt.KindRelease || kind == receipt.KindDeployment
+		must := !optional || own || name == "ledger" || shipped && (name == "component" || name == "version")
+		table = append(table, formsBelow("."+name, "Receipt."+name, root.Field(i).Type, must)...)
 	}
-	return f
+	i := slices.IndexFunc(table, func(line string) bool { return strings.HasPrefix(line, ".kind ") })
+	table[i] = ".kind ! one " + string(kind)
+	if i = slices.IndexFunc(table, func(line string) bool { return strings.HasPrefix(line, ".genesis.covenant.version ") }); i >= 0 {
+		table[i] = ".genesis.covenant.version ! number 1 1"
+	}
+	return table
 }
 
-// add takes in a field and what is below it; required are those that no receipt of the
-// kind can be without.
-func (f *fields) add(path string, t reflect.Type, required bool) {
-	for t.Kind() == reflect.Pointer {
+// formsBelow are the rules of one field, which has a name in [forms], and of what is in it.
+func formsBelow(path, name string, t reflect.Type, must bool) []string {
+	pointer := t.Kind() == reflect.Pointer
+	if pointer {
 		t = t.Elem()
 	}
-	isText := t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
-	if t.Kind() == reflect.Struct && !isText {
+	mark, element := " - ", strings.HasSuffix(path, "[]")
+	if must && !element {
+		mark = " ! "
+	}
+	table := []string{path + mark + formOf(name, t, !must && !pointer)}
+	switch {
+	case forms[name] == "" && isText(t):
+	case t.Kind() == reflect.Struct:
 		for i := range t.NumField() {
-			if name, optional := tagOf(t.Field(i)); name != "" {
-				f.add(path+"."+name, t.Field(i).Type, required && !optional)
+			if field, optional := tagOf(t.Field(i)); field != "" {
+				table = append(table, formsBelow(path+"."+field, t.Name()+"."+field, t.Field(i).Type, !optional)...)
 			}
 		}
-		return
+	case t.Kind() == reflect.Slice:
+		table = append(table, formsBelow(path+"[]", name+"[]", t.Elem(), true)...)
 	}
-	f.all = append(f.all, path)
+	return table
+}
+
+// formOf is the form of a field: that of its name, else that of its type. A number or a
+// flag of which nothing is written when it is 0 or false is never written so.
+func formOf(name string, t reflect.Type, unwritten bool) string {
+	if f := forms[name]; f != "" {
+		return f
+	}
+	switch t {
+	case reflect.TypeFor[receipt.ID](), reflect.TypeFor[receipt.Digest]():
+		return "digest"
+	case reflect.TypeFor[receipt.Object]():
+		return "object"
+	case reflect.TypeFor[receipt.Time]():
+		return "time"
+	case reflect.TypeFor[receipt.Kind]():
+		return "kind"
+	}
 	switch {
-	case t.Kind() == reflect.Map:
-		f.maps = append(f.maps, strings.ReplaceAll(path, ".", `\.`))
-	case t.Kind() == reflect.Slice && !isText:
-		f.add(path+"[]", t.Elem(), false)
-	case required:
-		f.required = append(f.required, path)
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct:
+		return "list 0 0"
+	case t.Kind() == reflect.Slice:
+		return "list 0 0 ,"
+	case t.Kind() == reflect.Struct:
+		return "members"
+	case t.Kind() == reflect.Bool && unwritten:
+		return "set"
+	case t.Kind() == reflect.Bool:
+		return "flag"
+	case t.Kind() == reflect.Int64 && unwritten:
+		return "number 1 9007199254740991"
+	case t.Kind() == reflect.Int64:
+		return "number 0 9007199254740991"
+	case strings.HasSuffix(name, "[]"):
+		return "line 1 1024" // a word
 	}
+	return ""
+}
+
+// isText tells whether values of a type are spelled as strings, whatever they are made of.
+func isText(t reflect.Type) bool {
+	return t == reflect.TypeFor[receipt.ID]() || t == reflect.TypeFor[receipt.Digest]() || t == reflect.TypeFor[receipt.Time]()
 }
 
 // tagOf is the name of a field in JSON, "" for none, and whether it may be absent.
