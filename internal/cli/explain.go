@@ -2,8 +2,10 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
@@ -20,41 +22,76 @@ type explanation map[ledger.Step][]string
 // explainer says how the steps about a receipt are checked with plain tools.
 type explainer struct {
 	blob     func(e *ledger.Entry, name string) string // the command that prints a file of a receipt
-	genesis  *ledger.Entry
-	covenant *ledger.Entry // whose authorities vouch for the tokens, nil for none
+	listing  func(body string) string                  // the one that prints which receipts have a body that begins so
+	names    string                                    // prints the names of the receipt's files
+	anchor   verify.Anchor
+	known    string // the file of known ledgers
+	now      time.Time
 	receipt  *ledger.Entry
+	covenant *ledger.Entry // whose authorities vouch for the tokens, nil for none
 	tokens   []trust.Stamp
 	finding  trust.Finding
 	chain    *trust.Chain
-	versions []*ledger.Entry // those that carry the versions of the chain
-	listing  string          // prints which covenants there are
-	names    string          // prints the names of the receipt's files
-	anchor   string          // who said which ledger this must be
+	law
+}
+
+// law is by what the receipts of a ledger are judged.
+type law struct {
+	genesis     *ledger.Entry
+	versions    []*ledger.Entry // those that carry the versions of the chain
+	rivals      []*ledger.Entry // covenants that would follow on one of them
+	strays      []*ledger.Entry // covenants that would not
+	revocations []*ledger.Entry
+}
+
+// newExplainer is one for a receipt, by what it was found to be in a report.
+func newExplainer(e *ledger.Entry, of verify.Law, r *verify.Report, using *verify.Terms, known string) explainer {
+	x := explainer{receipt: e, chain: r.Chain, anchor: using.Anchor, known: known, now: using.Now, law: law{genesis: of.Genesis, revocations: of.Revocations}}
+	if known, err := filepath.Abs(known); err == nil {
+		x.known = known
+	}
+	if len(r.Findings) > 0 {
+		x.tokens, x.finding = r.Findings[0].Tokens, r.Findings[0].Finding
+	}
+	carries := make(map[receipt.ID]*ledger.Entry)
+	for _, c := range append([]*ledger.Entry{of.Genesis}, of.Covenants...) {
+		carries[c.ID] = c
+	}
+	for _, v := range r.Chain.Versions {
+		if carries[v.ID] != nil {
+			x.versions = append(x.versions, carries[v.ID])
+		}
+	}
+	considered := r.Chain.Considered()
+	for _, c := range of.Covenants {
+		switch {
+		case slices.Contains(x.versions, c):
+		case slices.Contains(considered, c.ID):
+			x.rivals = append(x.rivals, c)
+		default:
+			x.strays = append(x.strays, c)
+		}
+	}
+	if v := r.Chain.Vouching(e.ID); v != nil {
+		x.covenant = carries[v.ID]
+	}
+	return x
 }
 
 // explain says how each step about a receipt of a ledger is checked with plain tools.
-func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, anchor string) (explanation, error) {
+func (a *app) explain(l *ledger.Ledger, e *ledger.Entry, r *verify.Report, using *verify.Terms, known string) (explanation, error) {
+	of, err := verify.LawOf(a.ctx, l, using.Cache)
+	if err != nil {
+		return nil, err
+	}
 	blob := func(e *ledger.Entry, name string) string {
 		return fmt.Sprintf("git cat-file blob %s:%s/%s", l.Head, e.Path, name)
 	}
-	x := explainer{blob: blob, receipt: e, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
+	x := newExplainer(e, of, r, using, known)
+	x.blob = blob
 	x.names = fmt.Sprintf("git ls-tree --full-tree --name-only %s:%s", l.Head, e.Path)
-	x.listing = fmt.Sprintf(`git grep -o -e '"previous":"[0-9a-f]*"' -e '"revocation":{"at":"[0-9TZ:-]*","key":"[0-9A-Za-z:+/]*"' %s -- ':/*/receipt.json' || true`, l.Head)
-	var err error
-	if x.genesis, err = l.Genesis(a.ctx); err != nil {
-		return nil, err
-	}
-	for _, v := range r.Chain.Versions {
-		one, err := l.One(a.ctx, v.ID.String())
-		if err != nil {
-			return nil, err
-		}
-		x.versions = append(x.versions, one)
-	}
-	if v := r.Chain.Vouching(e.ID); v != nil {
-		if x.covenant, err = l.One(a.ctx, v.ID.String()); err != nil {
-			return nil, err
-		}
+	x.listing = func(body string) string {
+		return fmt.Sprintf(`git grep -l -F -e '%s' %s -- ':/*/receipt.json'`, body, l.Head)
 	}
 	all := x.files()
 	all[ledger.StepHead] = []string{"test $(git cat-file blob " + string(l.Head) + ":VERSION | sha256sum | cut -c1-64) = $(printf 'vaultmesh ledger 1\\n' | sha256sum | cut -c1-64)"}
@@ -86,7 +123,7 @@ func archived(m *verify.Mailed) map[string]bool {
 
 // explainProof does so for the receipt of a mailed proof, which is a tar archive. What it
 // did not come with is in the ledger at ref.
-func explainProof(file string, came map[string]bool, ref string, m *verify.Mailed, r *verify.Report, anchor string) explanation {
+func explainProof(file string, came map[string]bool, ref string, m *verify.Mailed, r *verify.Report, using *verify.Terms, known string) explanation {
 	file, ref = fault.Quote(file), fault.Quote(ref)
 	blob := func(e *ledger.Entry, name string) string {
 		if !came[e.ID.String()+"/"+name] && e.Receipt != nil {
@@ -94,20 +131,11 @@ func explainProof(file string, came map[string]bool, ref string, m *verify.Maile
 		}
 		return fmt.Sprintf("tar -xOf - %s/%s < %s", e.ID, name, file)
 	}
-	x := explainer{blob: blob, genesis: m.Genesis, receipt: m.Receipt, tokens: tokensOf(r), chain: r.Chain, finding: findingOf(r), anchor: anchor}
-	x.listing = "tar -xOf - proof.json < " + file
+	x := newExplainer(m.Receipt, m.Law, r, using, known)
+	x.blob = blob
 	x.names = fmt.Sprintf("tar -tf - < %s | sed -n 's,^%s/,,p'", file, m.Receipt.ID)
-	carries := make(map[receipt.ID]*ledger.Entry)
-	for _, e := range append([]*ledger.Entry{m.Genesis}, m.Covenants...) {
-		carries[e.ID] = e
-	}
-	for _, v := range r.Chain.Versions {
-		if carries[v.ID] != nil {
-			x.versions = append(x.versions, carries[v.ID])
-		}
-	}
-	if v := r.Chain.Vouching(m.Receipt.ID); v != nil {
-		x.covenant = carries[v.ID]
+	x.listing = func(body string) string {
+		return fmt.Sprintf(`for f in $(tar -tf - < %s | grep -x '[0-9a-f]\{64\}/receipt.json'); do tar -xOf - $f < %s | grep -q -F -e '%s' && echo $f; done`, file, file, body)
 	}
 	all := x.files()
 	all[ledger.StepLayout] = []string{"tar -tf - < " + file + " | " + nothingBut(`(proof\.json|readme\.txt|[0-9a-f]{64}/`+entryNames+")")}
@@ -138,30 +166,30 @@ func nothingBut(pattern string) string {
 // withinLimits reads what git ls-tree -l prints of the folder of a receipt.
 const withinLimits = `awk '{ evidence = $5 ~ /^evidence-/; all += evidence * $4 } $4 > (evidence ? 1048576 : 65536) { over = 1 } END { exit over || NR > 256 || all > 8388608 }'`
 
-// anchored compares the ledger's id with what git's configuration says, where that is
-// who says so; else a person does.
+// anchored compares the ledger's id with what somebody outside of it said.
 func (x explainer) anchored() string {
-	id := x.genesis.ID.String()
-	if x.anchor == "vaultmesh.ledger" {
+	id := "$(" + x.blob(x.genesis, "receipt.json") + " | sha256sum | cut -c1-64)"
+	switch x.anchor.Source {
+	case byConfig:
 		return "git config --get-all vaultmesh.ledger | grep -q -x " + id
+	case byLedger:
+		return "test " + id + " = " + x.anchor.Ledger.String()
+	case byTrust, byKnown:
+		return "cut -d' ' -f1 " + fault.Quote(x.known) + " | grep -q -x " + id
 	}
-	return "echo " + id + " # for the eye: compare it with what a person says who knows the ledger"
+	return "echo " + id + " # for the eye: nobody outside of the ledger said that it is this one"
 }
 
-// tokensOf is what was found of the time-stamps of the one receipt of a report.
-func tokensOf(r *verify.Report) []trust.Stamp {
-	if len(r.Findings) == 0 {
+// pinned explains that the covenant which was accepted here before is one of the versions.
+func (x explainer) pinned() []string {
+	if x.anchor.Pin.Version == 0 {
 		return nil
 	}
-	return r.Findings[0].Tokens
-}
-
-// findingOf is what was found of the one receipt of a report.
-func findingOf(r *verify.Report) trust.Finding {
-	if len(r.Findings) == 0 {
-		return trust.Finding{}
+	versions := ""
+	for _, e := range x.versions {
+		versions += " -e " + e.ID.String()
 	}
-	return r.Findings[0].Finding
+	return []string{fmt.Sprintf(`sed -n 's/^%s [0-9]*!\{0,1\} \([0-9a-f]\{64\}\).*/\1/p' %s | grep -q -x%s`, x.genesis.ID, fault.Quote(x.known), versions)}
 }
 
 // files explains the steps about the files of the receipt.
@@ -236,35 +264,3 @@ func (x explainer) signatures() []string {
 // onePacket goes on where the file sig is one packet of OpenPGP: gpg verifies all that are
 // in a file.
 const onePacket = "test $(gpg --batch --list-packets sig | grep -c '^:') = 1 && "
-
-// timestamps explains the step about the tokens: those that count verify under the
-// roots in the covenant, at their own time; of the others, what they say.
-func (x explainer) timestamps() []string {
-	var counting, others []string
-	for _, t := range x.tokens {
-		token := x.blob(x.receipt, t.File) + " > token; "
-		if t.Err == nil && x.covenant != nil {
-			counting = append(counting, fmt.Sprintf("%sopenssl ts -verify -in token -digest %s -CAfile roots.pem -attime %d", token, x.digest(t.Over), t.Time.Unix()))
-		} else {
-			others = append(others, token+"openssl ts -reply -in token -text")
-		}
-	}
-	if len(counting) > 0 {
-		counting = append([]string{x.blob(x.covenant, "receipt.json") + writeRoots}, counting...)
-	}
-	return append(counting, others...)
-}
-
-// writeRoots makes a file of certificates out of the roots in a covenant.
-const writeRoots = ` | grep -o '"roots":\["[^]]*' | cut -d[ -f2 | tr -d '"' | tr , '\n' | ` +
-	"while read -r der; do echo $der | base64 -d | openssl x509 -inform DER; done > roots.pem"
-
-// digest is the SHA-256 of a file of the receipt.
-func (x explainer) digest(name string) string {
-	for _, f := range x.receipt.Files {
-		if f.Name == name && f.Type != "receipt" {
-			return f.Digest.String()
-		}
-	}
-	return x.receipt.ID.String()
-}

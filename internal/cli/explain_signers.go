@@ -1,12 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
-	"github.com/VaultSovereign/git-vaultmesh/internal/canon"
-	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -22,18 +21,29 @@ func (x explainer) readCovenant(e *ledger.Entry) string {
 	return x.blob(e, "receipt.json") + ` | LC_ALL=C awk -f flat.awk | sed -n 's/^\.genesis\.covenant\././p; s/^\.covenant\././p' > covenant`
 }
 
-// readKeys does so, and puts its keys into the files allowed, keys.gpg and owners.
+// readKeys does so, and puts its keys into the files allowed, keys.gpg and owners. It
+// fails where two of the keys are one secret: whoever has both is one person.
 func (x explainer) readKeys(e *ledger.Entry) []string {
 	keys := func(kind string) string {
 		return `sed -n '/^\.principals\[[0-9]*\]\.keys\[[0-9]*\]\.key /{N;s/^\.principals\[\([0-9]*\)\]\.keys\[[0-9]*\]\.key "\(.*\)"\n[^ ]* "` + kind + `"$/p\1 \2/p;}' covenant`
 	}
-	commands := []string{x.readCovenant(e), keys("ssh") + " > allowed"}
+	commands := []string{x.readCovenant(e), keys("ssh") + " > allowed", `while read -r p type key; do echo "$type $(echo $key | base64 -d | ` + asHex + `)"; done < allowed > secrets`}
 	if carriesOpenPGP(e.Receipt) {
-		commands = append(commands, ": > keys.gpg; "+keys("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; `+
-			`gpg --batch --show-keys --with-colons key.gpg | sed -n "s/^fpr:*\([0-9A-F]*\):.*/$p \1/p"; done > owners`)
+		commands = append(commands, ": > keys.gpg; "+keys("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; echo "openpgp $(`+asHex+` < key.gpg)" >> secrets; `+
+			`gpg --batch --show-keys --with-colons key.gpg | sed -n "s/^fpr:*\([0-9A-F]*\):.*/$p \1/p"; done > owners`,
+			"gpg --batch --show-keys --with-colons --with-keygrip keys.gpg | sed -n 's/^grp:*/openpgp /p' >> secrets")
 	}
-	return commands
+	if i := slices.Index(x.versions, e); i >= 0 && x.chain.Versions[i].SharesKeys() {
+		return append(commands, "# for the eye: two keys of this covenant are one secret, and whoever has both is one person")
+	}
+	return append(commands, distinct)
 }
+
+const asHex = `od -An -v -tx1 | tr -d ' \n'`
+
+// distinct fails where the end of a key of SSH, which is of its number, is in another key,
+// or a whole key, or what gpg calls its keygrip, is there twice.
+const distinct = `awk '{ same += there[$2]++; hex[NR] = $2; if ($1 !~ /^(sk-|openpgp$)/) end[NR] = substr($2, length($2) - 63) } END { for (i in end) for (j in hex) if (i != j && index(hex[j], end[i])) same = 1; exit same > 0 }' secrets`
 
 func carriesOpenPGP(r *receipt.Receipt) bool {
 	c := r.Covenant
@@ -48,92 +58,192 @@ func carriesOpenPGP(r *receipt.Receipt) bool {
 // withKeys is gpg with the keys of the covenant and no others.
 const withKeys = "gpg --batch --no-default-keyring --keyring ./keys.gpg"
 
-// whoSigned puts the principals whose signatures hold, by the keys of a covenant, into the
-// file people. Only signatures that some say to be meant are looked at.
-func (x explainer) whoSigned(e, covenant *ledger.Entry, meant func(name string) bool) []string {
-	raw := x.blob(e, "receipt.json")
-	commands := append(x.readKeys(covenant), ": > people")
-	for _, f := range e.Files {
+// vouched is a receipt, what its signatures came to, and the covenant by which.
+type vouched struct {
+	*ledger.Entry
+	finding  trust.Finding
+	covenant *ledger.Entry
+}
+
+// whoSigned puts the principals whose signatures count, by the keys of a covenant, into
+// the file people. Only signatures that some say to be meant are looked at. Which keys were
+// taken out of use is in the file revoked; the moment at which one is judged is when its
+// signature is proven to have been there by step 15 or 16, or now.
+func (x explainer) whoSigned(j vouched, meant func(name string) bool) []string {
+	raw := x.blob(j.Entry, "receipt.json")
+	commands := append(x.readKeys(j.covenant), ": > people")
+	for _, f := range j.Files {
 		if !meant(f.Name) {
 			continue
 		}
-		file := x.blob(e, f.Name) + " > sig; "
+		file, at := x.blob(j.Entry, f.Name)+" > sig; ", j.finding.ProvenOf(f.Name)
+		unrevoked := fmt.Sprintf(" p=%d t=%s revoked && ", bit(!at.IsZero()), receipt.TimeOf(x.moment(at)))
 		switch {
 		case f.Type == "ssh":
-			commands = append(commands, file+"p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig && echo "$p" >> people; true`)
-		case f.Type == "openpgp" && carriesOpenPGP(covenant.Receipt):
-			commands = append(commands, file+onePacket+raw+" | "+withKeys+" --status-fd 1 --verify sig - 2> gpg.log | "+
-				`sed -n 's/^\[GNUPG:] VALIDSIG \([0-9A-F]*\) .*/ \1/p' | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
+			commands = append(commands, file+"p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig > said && `+
+				inUse+`k="$(sed 's/.* //' said)"`+unrevoked+`echo "$p" >> people; true`)
+		case f.Type == "openpgp" && carriesOpenPGP(j.covenant.Receipt):
+			commands = append(commands, file+onePacket+raw+" | "+withKeys+" --faked-system-time "+x.moment(at).UTC().Format("20060102T150405!")+" --status-fd 1 --verify sig - > said 2> gpg.log; grep -q '^.GNUPG:. GOODSIG ' said && "+
+				inUse+`k="$(sed -n 's/^.GNUPG:. VALIDSIG //p' said)"`+unrevoked+
+				`sed -n 's/^.GNUPG:. VALIDSIG \([0-9A-F]*\) .*/ \1/p' said | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
 		}
 	}
 	return commands
 }
 
-// enough compares the file people with what a covenant asks for.
-func enough(quorums []receipt.Quorum) []string {
-	var commands []string
-	for _, q := range quorums {
-		if q.Group == "" {
-			commands = append(commands, fmt.Sprintf("test $(LC_ALL=C sort -u people | wc -l) -ge %d", q.Count))
-			continue
-		}
-		commands = append(commands,
-			"GROUP="+fault.Quote(spelled(q.Group))+` awk '$1 ~ /^\.principals\[[0-9]+\]\.groups\[[0-9]+\]$/ && substr($0, length($1) + 2) == ENVIRON["GROUP"] { split($1, at, /[][]/); print "p" at[2] }' covenant | LC_ALL=C sort -u > members`,
-			fmt.Sprintf("test $(LC_ALL=C sort -u people | LC_ALL=C comm -12 - members | wc -l) -ge %d", q.Count))
+// inUse reads the file revoked, in which each line is a key, a reason and a time. It fails
+// where one of the keys k was out of use at the time t, or compromised and nothing proves (p)
+// that the signature is older.
+const inUse = `awk 'index(" " k " ", " " $1 " ") && (!p && $2 == "compromised" || $3 <= t) { out = 1 } END { exit out }' `
+
+// moment is when a signature is judged.
+func (x explainer) moment(proven time.Time) time.Time {
+	if proven.IsZero() {
+		return x.now
 	}
-	return commands
+	return proven
 }
 
-// spelled is a text as canonical JSON has it.
-func spelled(text string) string {
-	b, err := canon.Spell(map[string]string{"t": text}, 1<<20)
-	if err != nil {
-		return ""
+func bit(is bool) int {
+	if is {
+		return 1
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(string(b), `{"t":`), "}")
+	return 0
+}
+
+// enough compares the file people with what the covenant asks for of a receipt whose
+// values are in a file.
+func enough(values string) string {
+	return "LC_ALL=C awk -f counts.awk reading=receipt " + values + " reading=covenant covenant reading=people people"
+}
+
+// quorum explains that enough principals have signed a receipt other than the one that is
+// explained.
+func (x explainer) quorum(j vouched) []string {
+	commands := append([]string{x.blob(j.Entry, "receipt.json") + " | LC_ALL=C awk -f flat.awk > other"}, x.dated(j)...)
+	return append(append(commands, x.whoSigned(j, all)...), enough("other"))
 }
 
 func all(string) bool { return true }
 
-// covenants explains that each version of the covenant follows from the one before: it
-// names it, and enough of its principals have signed.
+// takenOut writes the file revoked: out of the covenant that a receipt carries, and of
+// revocations by receipts of their own.
+func (x explainer) takenOut(covenant *ledger.Entry, receipts bool) []string {
+	lines := func(from, file string) string {
+		return `sed -n '/^\.` + from + `\.at /{N;N;s/^[^ ]* "\(.*\)"\n[^ ]* "\(.*\)"\n[^ ]* "\(.*\)"$/\2 \3 \1/p;}' ` + file
+	}
+	commands := []string{x.readCovenant(covenant), lines(`revocations\[[0-9]*\]`, "covenant") + " > revoked"}
+	if !receipts {
+		return commands
+	}
+	for _, e := range x.inOrder() {
+		finding := x.chain.FindingOf(e.ID)
+		_, by := x.version(finding.Version)
+		if by == nil {
+			continue
+		}
+		commands = append(commands, x.quorum(vouched{e, finding, by})...)
+		last := &commands[len(commands)-1]
+		if slices.Contains(x.chain.Revoking, e.ID) {
+			*last += " && " + lines("revocation", "other") + " >> revoked"
+		} else {
+			*last = "! " + *last
+		}
+	}
+	return append(commands, x.none(`"revocation":{"at":"`, x.revocations))
+}
+
+// inOrder are the revocations in the order in which they hold, and then the others.
+func (x explainer) inOrder() []*ledger.Entry {
+	place := func(e *ledger.Entry) int {
+		if i := slices.Index(x.chain.Revoking, e.ID); i >= 0 {
+			return i
+		}
+		return len(x.chain.Revoking)
+	}
+	return slices.SortedStableFunc(slices.Values(x.revocations), func(a, b *ledger.Entry) int { return cmp.Compare(place(a), place(b)) })
+}
+
+// none explains that no other receipts have a body that begins so, as no text within a
+// receipt does, than some.
+func (x explainer) none(body string, but []*ledger.Entry) string {
+	known := " -e none"
+	for _, e := range but {
+		known += " -e " + e.ID.String()
+	}
+	return x.listing(body) + " | grep -v -F" + known + " | cmp -s - /dev/null"
+}
+
+// covenants explains that each version of the covenant follows from the one before, that
+// enough of its principals have signed it, that no other follows, and that what was
+// accepted here before is among them.
 func (x explainer) covenants() []string {
-	var commands []string
+	commands := []string{written("counts.awk", "counts.awk")}
 	for i, e := range x.versions {
-		raw := x.blob(e, "receipt.json")
-		commands = append(commands, fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", raw, e.ID))
+		commands = append(commands, fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", x.blob(e, "receipt.json"), e.ID))
 		if i == 0 || i > len(x.chain.Versions)-1 {
 			continue
 		}
-		before, v := x.versions[i-1], x.chain.Versions[i]
-		commands = append(commands,
-			fmt.Sprintf(`test $(%s | LC_ALL=C awk -f flat.awk | grep -c -x -F -e '.covenant.previous "%s"' -e '.covenant.version %d') = 2`, raw, before.ID, v.Covenant.Version))
-		commands = append(commands, x.whoSigned(e, before, all)...)
-		commands = append(commands, enough(x.chain.Versions[i-1].Quorums(e.Receipt))...)
+		commands = append(commands, x.takenOut(x.versions[i-1], false)...)
+		commands = append(commands, x.quorum(vouched{e, x.chain.FindingOf(e.ID), x.versions[i-1]})...)
+		commands = append(commands, fmt.Sprintf(`test $(grep -c -x -F -e '.covenant.previous "%s"' -e '.covenant.version %d' other) = 2`, x.versions[i-1].ID, x.chain.Versions[i].Covenant.Version))
 	}
-	return append(commands, x.listing+" # for the eye: a rival that names the same previous one, and what was revoked when, docs/spec/covenant.md")
+	for _, e := range x.rivals {
+		commands = append(commands, x.rival(e)...)
+	}
+	commands = append(commands, x.pinned()...)
+	return append(commands, x.none(`"covenant":{"federation":{"accept":"`, slices.Concat(x.versions, x.rivals, x.strays)))
+}
+
+// rival explains that a covenant which would follow on one of the versions is not signed
+// by enough of its principals.
+func (x explainer) rival(e *ledger.Entry) []string {
+	i := slices.IndexFunc(x.versions, func(v *ledger.Entry) bool { return v.ID == e.Receipt.Covenant.Previous })
+	if i < 0 {
+		return nil
+	}
+	commands := append(x.takenOut(x.versions[i], false), x.quorum(vouched{e, x.chain.FindingOf(e.ID), x.versions[i]})...)
+	last := &commands[len(commands)-1]
+	if slices.ContainsFunc(x.chain.Breaches, func(b trust.Breach) bool { return b.ID == e.ID }) {
+		*last += " # for the eye: it is signed too, and step 15 of the two says which is older"
+	} else {
+		*last = "! " + *last
+	}
+	return commands
 }
 
 // signers explains that enough principals have signed the receipt.
 func (x explainer) signers() []string {
-	v, covenant := x.judgedBy()
+	_, covenant := x.judgedBy()
 	if x.receipt.Receipt == nil {
 		return nil // what cannot be read, nobody can have meant
 	}
 	if covenant == nil {
 		return []string{"# no covenant is in force, and nobody counts"}
 	}
-	commands := append(x.whoSigned(x.receipt, covenant, all), enough(v.Quorums(x.receipt.Receipt))...)
-	return append(commands, `grep -e '^\.thresholds' -e '^\.revocations' -e '^\.principals\[[0-9]*\]\.name' covenant # for the eye: who the people are, that these thresholds are the ones, and that each key was valid when it is proven to have signed`)
+	commands := x.takenOut(x.revoking())
+	commands = append(commands, x.whoSigned(vouched{x.receipt, x.finding, covenant}, all)...)
+	return append(commands, enough("flat"))
+}
+
+// revoking is the covenant whose revocations are about the receipt, and whether those by
+// receipts are too: of a covenant, those of the one before.
+func (x explainer) revoking() (covenant *ledger.Entry, receipts bool) {
+	for i, e := range x.versions {
+		if e.ID == x.receipt.ID {
+			return x.versions[max(i-1, 0)], false
+		}
+	}
+	return x.versions[len(x.versions)-1], true
 }
 
 // sealSigners explains that enough principals have signed a seal.
 func (x explainer) sealSigners(s verify.Sealing) []string {
-	v, covenant := x.version(s.Finding.Version)
+	_, covenant := x.version(s.Finding.Version)
 	if covenant == nil {
 		return nil
 	}
-	return append(x.whoSigned(s.Seal, covenant, all), enough(v.Quorums(s.Seal.Receipt))...)
+	return append(x.takenOut(x.versions[len(x.versions)-1], true), x.quorum(vouched{s.Seal, s.Finding, covenant})...)
 }
 
 // judgedBy is the version by which the receipt was judged, and the receipt that carries
@@ -149,60 +259,4 @@ func (x explainer) version(number int64) (*trust.Version, *ledger.Entry) {
 		}
 	}
 	return nil, nil
-}
-
-// rails explains that as many authorities have stamped as must have, and that what they
-// have stamped are the signatures of enough principals.
-func (x explainer) rails() []string {
-	if x.receipt.Receipt == nil {
-		return nil
-	}
-	rails, stamps := x.chain.Rails(x.receipt.Receipt), x.finding.Stamps()
-	v, covenant := x.judgedBy()
-	if len(rails) == 0 || covenant == nil || x.covenant == nil {
-		return nil
-	}
-	if len(stamps) == 0 && !x.finding.Since.IsZero() {
-		return []string{"# no token counts, and the seal of step 16 proves the time"}
-	}
-	stamped := func(name string) bool {
-		return slices.ContainsFunc(stamps, func(t trust.Stamp) bool { return t.Over == name })
-	}
-	commands := append(x.whoSigned(x.receipt, covenant, stamped), enough(v.Quorums(x.receipt.Receipt))...)
-	commands = append(commands, x.readCovenant(x.covenant), ": > rails")
-	commands = append(commands, x.whoStamped(stamps)...)
-	for _, r := range rails {
-		commands = append(commands, fmt.Sprintf("test $(LC_ALL=C sort -u rails | grep -c -x%s) -ge %d", x.among(r), r.Count))
-	}
-	return append(commands, `grep -e '^\.rules' -e '^\.tsas\[[0-9]*\]\.[np]' covenant || true # for the eye: which rules ask for time-stamps, and pins and policies`)
-}
-
-// whoStamped puts the authorities whose tokens hold into the file rails.
-func (x explainer) whoStamped(stamps []trust.Stamp) []string {
-	var commands []string
-	for _, t := range stamps {
-		n := x.place(t.Authority)
-		commands = append(commands,
-			fmt.Sprintf(`sed -n 's/^\.tsas\[%d\]\.roots\[[0-9]*\] "\(.*\)"$/\1/p' covenant | while read -r der; do echo $der | base64 -d | openssl x509 -inform DER; done > a%d.pem`, n, n),
-			fmt.Sprintf("%s > token; openssl ts -verify -in token -digest %s -CAfile a%d.pem -attime %d && echo a%d >> rails", x.blob(x.receipt, t.File), x.digest(t.Over), n, t.Time.Unix(), n))
-	}
-	return commands
-}
-
-// among are the arguments of grep that find the authorities that count for a rail.
-func (x explainer) among(r trust.Rail) string {
-	if len(r.Authorities) == 0 {
-		return " -e '.*'"
-	}
-	arguments := ""
-	for _, name := range r.Authorities {
-		arguments += fmt.Sprintf(" -e a%d", x.place(name))
-	}
-	return arguments
-}
-
-// place is that of an authority in the covenant that vouches for the tokens; -1, which no
-// token has, where it is not in it.
-func (x explainer) place(name string) int {
-	return slices.IndexFunc(x.chain.Vouching(x.receipt.ID).Covenant.TSAs, func(a receipt.Authority) bool { return a.Name == name })
 }

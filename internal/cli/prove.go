@@ -200,7 +200,7 @@ func (c *verifyCmd) proof(a *app) error {
 		return err
 	}
 	if c.Explain {
-		c.explains = explainProof(c.What, came, a.config.Ref, m, report, terms.Anchor.Source)
+		c.explains = explainProof(c.What, came, a.config.Ref, m, report, terms, c.file(a))
 	}
 	j := judged{Receipts: []string{m.Receipt.ID.String()}}
 	if c.With != "" {

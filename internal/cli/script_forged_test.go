@@ -95,6 +95,7 @@ func (f forged) plant(ts *testscript.TestScript, a *scriptTSA) {
 	})
 	f.judged(ts)
 	f.judged(ts, "--full-chain")
+	f.explained(ts)
 	gitOut(ts, "update-ref", ledger, before)
 }
 
@@ -120,6 +121,30 @@ func (f forged) judged(ts *testscript.TestScript, flags ...string) {
 	}
 	if s := stamps[0]; !s.Counts && (s.Code != f.lying || !f.becauseL.MatchString(s.Message)) {
 		ts.Fatalf("%s: verify wants %s %s and got %s %s", f.name, f.lying, f.becauseL, s.Code, s.Message)
+	}
+}
+
+// explained runs the plain commands about the tokens: they disagree where the token is
+// none, whoever would have made it.
+func (f forged) explained(ts *testscript.TestScript) {
+	out, _, _ := vaultmesh(ts, "verify", ts.Getenv("ID"), "--explain")
+	_, out, _ = strings.Cut(out, "  15 timestamps")
+	out, _, _ = strings.Cut(out, "  16 seal")
+	ran, disagree := 0, 0
+	for line := range strings.Lines(out) {
+		command, ok := strings.CutPrefix(line, "       ")
+		if !ok {
+			continue
+		}
+		ran++
+		cmd := exec.Command("sh", "-c", command)
+		cmd.Dir, cmd.Env = ts.MkAbs("."), scriptEnv(ts)
+		if cmd.Run() != nil {
+			disagree++
+		}
+	}
+	if ran < 3 || (disagree > 0) != (f.verdict == "invalid") {
+		ts.Fatalf("%s: of %d plain commands %d disagree:\n%s", f.name, ran, disagree, out)
 	}
 }
 

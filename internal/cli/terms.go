@@ -50,15 +50,28 @@ func (f anchoring) insisted(a *app, genesis receipt.ID) (*verify.Terms, error) {
 	return t, nil
 }
 
-// byTrust is the source of an anchor out of a file that the command names.
-const byTrust = "--trust"
+// The sources of an anchor: the flags, git's configuration, and the user's own file.
+const (
+	byTrust  = "--trust"
+	byLedger = "--ledger"
+	byConfig = "vaultmesh.ledger"
+	byKnown  = "known-ledgers"
+)
+
+// file is that of known ledgers: the one that the command names, or the user's own.
+func (f anchoring) file(a *app) string {
+	if f.Trust != "" {
+		return f.Trust
+	}
+	return a.knownLedgers()
+}
 
 // anchor finds what is known of a ledger from outside: by the command's flags, by
 // this repository's configuration, or by the user's own file.
 func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
-	file, source := f.Trust, byTrust
-	if file == "" {
-		file, source = a.knownLedgers(), "known-ledgers"
+	file, source := f.file(a), byTrust
+	if f.Trust == "" {
+		source = byKnown
 	} else if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
 		return verify.Anchor{}, fault.New(fault.NoFile, "%s does not exist", file)
 	}
@@ -80,11 +93,11 @@ func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
 		if err != nil {
 			return verify.Anchor{}, fault.New(fault.BadOperand, "%.80q is not a ledger's id: 64 lower-case hex digits", f.Ledger)
 		}
-		return verify.Anchor{Ledger: id, Source: "--ledger", Pin: known.Pin}, nil
+		return verify.Anchor{Ledger: id, Source: byLedger, Pin: known.Pin}, nil
 	case f.Trust != "" && !met:
 		return verify.Anchor{Ledger: list[0].Ledger, Source: source, Pin: list[0].Pin}, nil
 	case f.Trust == "" && !a.config.Ledger.IsZero():
-		return verify.Anchor{Ledger: a.config.Ledger, Source: "vaultmesh.ledger", Pin: known.Pin}, nil
+		return verify.Anchor{Ledger: a.config.Ledger, Source: byConfig, Pin: known.Pin}, nil
 	case met:
 		return verify.Anchor{Ledger: known.Ledger, Source: source, Pin: known.Pin}, nil
 	}

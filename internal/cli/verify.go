@@ -96,7 +96,7 @@ func (c *verifyCmd) explained(a *app, l *ledger.Ledger, entries []*ledger.Entry,
 	if len(entries) != 1 {
 		return fault.New(fault.Usage, "--explain is about one receipt, and these are %d", len(entries)).With("command", "verify")
 	}
-	c.explains, err = a.explain(l, entries[0], report, c.using.Anchor.Source)
+	c.explains, err = a.explain(l, entries[0], report, c.using, c.file(a))
 	return err
 }
 

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,9 +21,22 @@ type Chain struct {
 	// Err is why the last version may not be the one in force: RivalCovenants
 	// (VM605) and RolledBack (VM604); nil where it is.
 	Err error
+	// Revoking are the receipts that take keys out of use, in the order in which they
+	// are proven to have been there.
+	Revoking []receipt.ID
 
 	revocations []revocation
 	keys        sign.Ring
+	findings    map[receipt.ID]Finding
+}
+
+// FindingOf is what was found of a covenant or a revocation that was considered.
+func (c *Chain) FindingOf(id receipt.ID) Finding { return c.findings[id] }
+
+// Considered are the revocations, and the covenants that would follow on one of the
+// chain, whether they do or not, sorted.
+func (c *Chain) Considered() []receipt.ID {
+	return slices.SortedFunc(maps.Keys(c.findings), receipt.ID.Compare)
 }
 
 // Breach is a rival of a covenant that is in force, by those who signed both.
@@ -50,7 +64,7 @@ type Pin struct {
 // Build reads the covenants of a ledger, each the folder of its receipt, and
 // the revocations among its receipts. now is when what nothing dates is judged.
 func Build(genesis Folder, covenants, revocations []Folder, pin Pin, now time.Time) *Chain {
-	c := new(Chain)
+	c := &Chain{findings: make(map[receipt.ID]Finding)}
 	covenants = eachOnce(covenants)
 	accepted := lineage(covenants, pin)
 	first := firstVersion(genesis, covenants, accepted)
@@ -210,6 +224,9 @@ func (c *Chain) next(covenants, revocations []Folder, accepted map[receipt.ID]bo
 		kept := slices.ContainsFunc(signed, func(s candidate) bool { return accepted[s.folder.ID] && s.revoked == nil })
 		return one.revoked != nil && !accepted[one.folder.ID] && (kept || pin.Adopted && pin.ID == last.ID)
 	})
+	for _, one := range signed {
+		c.findings[one.folder.ID] = one.finding
+	}
 	if len(signed) == 0 {
 		return nil
 	}
@@ -293,6 +310,7 @@ func (c *Chain) putOff(signed []candidate, waits func(candidate) bool) []candida
 }
 
 func (c *Chain) wait(f Folder, found Finding) {
+	c.findings[f.ID] = found
 	c.Waiting = append(c.Waiting, Waiting{f.ID, f.Receipt.Covenant.Version, found.Signers, found.Err})
 }
 

@@ -54,7 +54,14 @@ func (c *Chain) addRevocations(folders []Folder, now time.Time) {
 	if c.latest() == nil {
 		return
 	}
-	c.revocations = slices.Concat(c.revocations, c.effect(c.revokedBy(folders, now)))
+	held := c.revokedBy(folders, now)
+	for _, f := range folders {
+		c.findings[f.ID] = c.Judge(f, now)
+	}
+	for _, d := range held {
+		c.Revoking = append(c.Revoking, d.folder.ID)
+	}
+	c.revocations = slices.Concat(c.revocations, c.effect(held))
 }
 
 // revokedBy are the revocations by receipts that hold by the covenants so far, in the

@@ -86,6 +86,16 @@ func (f Finding) Authorities() []string {
 	return slices.Compact(list)
 }
 
+// ProvenOf is by when a signature is proven to have been there, zero where nothing proves it.
+func (f Finding) ProvenOf(name string) time.Time {
+	for _, s := range f.Signatures {
+		if s.File == name {
+			return s.Proven
+		}
+	}
+	return time.Time{}
+}
+
 // counts tells whether a file is a signature that counts.
 func (f Finding) counts(name string) bool {
 	return slices.ContainsFunc(f.Signatures, func(s Signature) bool { return s.File == name && s.Err == nil })
