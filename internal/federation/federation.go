@@ -29,6 +29,7 @@ type Place struct {
 	Terms    *verify.Terms
 	Messages io.Writer // where git's words and questions go
 	Progress func()    // called for each receipt that is judged
+	AtOnce   int       // how many peers are spoken with at the same time, 0 for what is usual
 	// Merged is called with merges that are made because somebody else was quicker to push,
 	// before they are pushed; nil for nobody.
 	Merged func(merges []gitrepo.OID) error
@@ -137,20 +138,24 @@ func (p Place) open(ctx context.Context) (*ledger.Ledger, error) {
 // Nothing is merged. The error is one of this side; what is wrong with the peer
 // is in the arrival.
 func (p Place) Ask(ctx context.Context, peer string) (Arrival, error) {
-	a, err := p.ask(ctx, peer)
+	ours, err := p.open(ctx)
+	if err != nil {
+		return Arrival{}, err
+	}
+	head, err := p.fetch(ctx, ours.Head, peer)
+	return p.answered(ctx, ours, peer, head, err)
+}
+
+// answered judges what a peer answered.
+func (p Place) answered(ctx context.Context, ours *ledger.Ledger, peer string, head gitrepo.OID, err error) (Arrival, error) {
+	a, err := p.weigh(ctx, ours, Arrival{Peer: peer, Head: head}, err)
 	if err == nil && a.State == HeldBack && a.Head != "" { // it shows something again
 		err = p.drop(ctx, RemovedRef(peer, p.Ref))
 	}
 	return a, err
 }
 
-func (p Place) ask(ctx context.Context, peer string) (Arrival, error) {
-	ours, err := p.open(ctx)
-	if err != nil {
-		return Arrival{}, err
-	}
-	a := Arrival{Peer: peer}
-	a.Head, err = p.fetch(ctx, ours, peer)
+func (p Place) weigh(ctx context.Context, ours *ledger.Ledger, a Arrival, err error) (Arrival, error) {
 	switch {
 	case fault.Has(err, fault.RemoteFailed):
 		a.State, a.Err = Unreachable, err
@@ -164,16 +169,16 @@ func (p Place) ask(ctx context.Context, peer string) (Arrival, error) {
 		return p.absent(ctx, a)
 	case a.Head == ours.Head:
 		a.State = Same
-		return a, p.saw(ctx, peer, a.Head)
+		return a, p.saw(ctx, a.Peer, a.Head)
 	}
 	return p.consider(ctx, ours, a)
 }
 
 // fetch asks a peer for its head, "" for none, and fetches it unless it is known.
-func (p Place) fetch(ctx context.Context, ours *ledger.Ledger, peer string) (gitrepo.OID, error) {
+func (p Place) fetch(ctx context.Context, ours gitrepo.OID, peer string) (gitrepo.OID, error) {
 	heads, err := p.Repo.LsRemote(ctx, p.Messages, peer, p.Ref)
 	head := heads[p.Ref]
-	if err != nil || head == "" || head == ours.Head {
+	if err != nil || head == "" || head == ours {
 		return head, err
 	}
 	seen, err := p.Repo.Ref(ctx, SeenRef(peer, p.Ref))
@@ -535,46 +540,58 @@ func (p Place) drop(ctx context.Context, names ...string) error {
 }
 
 // Give pushes the ledger to a peer that lacks something of it. Where another one was
-// quicker, what came meanwhile is taken first. It says whether anything was pushed.
+// quicker, what came meanwhile is taken first. It returns what was pushed, "" for nothing.
 // What the covenant would not have others accept is not pushed, or they would hold
 // back everything of that peer. The faults are those of [gitrepo.Repo.Push], NotAccepted (VM704),
 // and those of taking.
-func (p Place) Give(ctx context.Context, a Arrival) (pushed bool, err error) {
+func (p Place) Give(ctx context.Context, a Arrival) (gitrepo.OID, error) {
 	for tries := 0; ; tries++ {
-		head, err := p.Repo.Ref(ctx, p.Ref)
-		if err != nil || a.Head == head || a.State == HeldBack || a.State == Unreachable {
-			return false, err
-		}
-		if err := p.presentable(ctx, a, head); err != nil {
-			return false, err
+		head, err := p.due(ctx, a)
+		if err != nil || head == "" {
+			return "", err
 		}
 		err = p.Repo.PushCommit(ctx, p.Messages, a.Peer, head, p.Ref)
 		if err == nil {
-			return true, p.gave(ctx, a.Peer, head)
+			return head, p.gave(ctx, a.Peer, head)
 		}
-		busy := fault.Has(err, fault.LostRace)
-		if !busy && !fault.Has(err, fault.PushFailed) {
-			return false, err
-		}
-		again, askErr := p.Ask(ctx, a.Peer)
-		if askErr != nil {
-			return false, askErr
-		}
-		if again.Head == a.Head && !busy || again.State == HeldBack || again.State == Unreachable {
-			return false, err // nobody was quicker: the peer does not want it
-		}
-		if tries >= maxPushes {
-			return false, fault.New(fault.LostRace, "others push to %s all the time, and were quicker %d times", a.Peer, tries+1).Because(err)
-		}
-		if a = again; a.State == Ahead || a.State == Diverged {
-			if err := p.takeQuicker(ctx, a); err != nil {
-				return false, err
-			}
-		}
-		if err := pause(ctx, tries); err != nil {
-			return false, err
+		if a, err = p.outrun(ctx, a, err, tries); err != nil {
+			return "", err
 		}
 	}
+}
+
+// due is the head that a peer lacks, "" for one that has it or gets none.
+func (p Place) due(ctx context.Context, a Arrival) (gitrepo.OID, error) {
+	head, err := p.Repo.Ref(ctx, p.Ref)
+	if err != nil || a.Head == head || a.State == HeldBack || a.State == Unreachable {
+		return "", err
+	}
+	return head, p.presentable(ctx, a, head)
+}
+
+// outrun takes what somebody pushed to a peer who was quicker, and waits a little: then it
+// can be pushed again. Where nobody was, the error is why the peer does not want it.
+func (p Place) outrun(ctx context.Context, a Arrival, refusal error, tries int) (Arrival, error) {
+	busy := fault.Has(refusal, fault.LostRace)
+	if !busy && !fault.Has(refusal, fault.PushFailed) {
+		return a, refusal
+	}
+	again, err := p.Ask(ctx, a.Peer)
+	if err != nil {
+		return a, err
+	}
+	if again.Head == a.Head && !busy || again.State == HeldBack || again.State == Unreachable {
+		return a, refusal
+	}
+	if tries >= maxPushes {
+		return a, fault.New(fault.LostRace, "others push to %s all the time, and were quicker %d times", a.Peer, tries+1).Because(refusal)
+	}
+	if again.State == Ahead || again.State == Diverged {
+		if err := p.takeQuicker(ctx, again); err != nil {
+			return a, err
+		}
+	}
+	return again, pause(ctx, tries)
 }
 
 // gave remembers what was pushed to a peer, unless it is asked in another place, which may
