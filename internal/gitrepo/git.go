@@ -22,6 +22,7 @@ type git struct {
 	silence  time.Duration // and how long while nothing moves, 0 for what is usual
 	most     int64         // how many bytes a remote may send at once, 0 for what is usual
 	landing  string        // the folder where git keeps a pack until it was read, "" for one that is removed
+	fetches  *fetches      // of this process
 	alone    bool          // it has no terminal, so that it asks nobody
 }
 
@@ -176,13 +177,16 @@ func (g git) transfer(ctx context.Context, stdin io.Reader, to io.Writer, args .
 	if err := w.listen(cmd); err != nil {
 		return fault.New(fault.GitRefused, "no pipe to git").Because(err)
 	}
+	if g.landing != "" {
+		g.fetches.begin()
+	}
 	var stderr tail
 	words := &withoutProgress{to: io.MultiWriter(&stderr, to)}
 	cmd.Stdin, cmd.Stderr = stdin, io.MultiWriter(w, words)
 	err := cmd.Run()
 	words.end()
-	if err != nil {
-		w.sweep()
+	if g.landing != "" {
+		g.fetches.end(w, err)
 	}
 	return g.blame(ctx, watched, cmd, err, &stderr)
 }
