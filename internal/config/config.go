@@ -179,6 +179,14 @@ func peers(c gitrepo.Config, remotes []string) ([]string, error) {
 	return list, nil
 }
 
+// TrackingRef is where git fetches a remote's ref for the ledger to.
+func TrackingRef(remote, ref string) string {
+	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		return "refs/remotes/" + remote + "/" + branch
+	}
+	return "refs/vaultmesh-remotes/" + remote + "/" + strings.TrimPrefix(ref, "refs/vaultmesh/")
+}
+
 // TSAVariables are what can be said of a time-stamp authority.
 var TSAVariables = []string{"url", "cacert", "cert", "pin", "policy", "header", "timeout", "required"}
 

@@ -166,7 +166,7 @@ func (p Place) weigh(ctx context.Context, ours *ledger.Ledger, a Arrival, err er
 	case err != nil:
 		return a, err
 	case a.Head == "":
-		return p.absent(ctx, a)
+		return p.absent(ctx, ours, a)
 	case a.Head == ours.Head:
 		a.State = Same
 		return a, p.saw(ctx, a.Peer, a.Head)
@@ -218,7 +218,7 @@ func (p Place) taken(ctx context.Context, peer string, head gitrepo.OID) error {
 // consider judges a head that was fetched, and holds it against what its peer showed
 // before.
 func (p Place) consider(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
-	a, err := p.rewound(ctx, a)
+	a, err := p.rewound(ctx, ours, a)
 	if err == nil {
 		a, err = p.judge(ctx, ours, a)
 	}
@@ -302,8 +302,8 @@ func (p Place) Carried(ctx context.Context, path string) (Arrival, error) {
 
 // rewound says whether a peer shows less than it showed before. The fault is
 // Rewound (VM703).
-func (p Place) rewound(ctx context.Context, a Arrival) (Arrival, error) {
-	seen, err := p.Repo.Ref(ctx, SeenRef(a.Peer, p.Ref))
+func (p Place) rewound(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
+	seen, err := p.showed(ctx, ours, a.Peer)
 	if err != nil || seen == "" || seen == a.Head {
 		return a, err
 	}
@@ -505,6 +505,11 @@ func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OI
 		return "", nil, err
 	}
 	return joined.Head, merges, nil
+}
+
+// Took remembers what a peer showed from which the ledger here was taken.
+func (p Place) Took(ctx context.Context, peer string, head gitrepo.OID) error {
+	return p.saw(ctx, peer, head)
 }
 
 // saw remembers what a peer showed, and drops what was fetched of it.
