@@ -85,12 +85,25 @@ func (g *guarded) toward(a *app, remote string, pushes []hooks.Move) error {
 	g.Had = a.tracked(remote)
 	tracking, seen := config.TrackingRef(remote, a.config.Ref), federation.SeenRef(remote, a.config.Ref)
 	refs, err := a.repo.Exact(a.ctx, tracking, seen)
+	if err != nil {
+		return err
+	}
+	here, err := a.latest()
+	if err != nil {
+		return err
+	}
 	for _, ref := range []string{tracking, seen} {
-		if refs[ref] != "" {
-			g.Heads = append(g.Heads, refs[ref])
+		if refs[ref] == "" {
+			continue
+		}
+		g.Heads = append(g.Heads, refs[ref])
+		if equal, err := federation.Equal(a.ctx, a.repo, here, refs[ref]); err != nil {
+			return err
+		} else if equal { // by other merges, or the same
+			g.Heads = append(g.Heads, here)
 		}
 	}
-	return err
+	return nil
 }
 
 // tracked are the branches of a remote as this clone last saw them.

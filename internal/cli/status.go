@@ -88,7 +88,7 @@ type standingPeer struct {
 
 var standingWords = map[federation.State]string{
 	federation.Same: "up to date", federation.Ahead: "has more; git vaultmesh sync takes it", federation.Behind: "lacks something; git vaultmesh sync pushes it",
-	federation.Diverged: "has diverged; git vaultmesh sync merges it", federation.Empty: "not met yet; git vaultmesh sync meets it",
+	federation.Diverged: "has diverged; git vaultmesh sync merges it", federation.InStep: "has the same receipts, by other merges", federation.Empty: "not met yet; git vaultmesh sync meets it",
 	federation.HeldBack: "held back; git vaultmesh peer status says why",
 }
 

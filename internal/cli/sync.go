@@ -89,6 +89,7 @@ type metPeer struct {
 	Since    string           `json:"since,omitempty"`  // when it was seen first that it showed that
 	since    time.Time
 	arrival  federation.Arrival // with the head that it has by now
+	has      bool               // it has all that is here by now, though nothing was pushed
 	err      error
 }
 
@@ -192,6 +193,8 @@ func (c *syncCmd) give(a *app, place federation.Place, m *meeting) error {
 			p.fail(err)
 		case head != "":
 			p.Pushed, p.arrival.Head = true, head
+		default:
+			p.has = true
 		}
 		return nil
 	})
@@ -326,7 +329,7 @@ func (p metPeer) said() string {
 	switch {
 	case len(words) > 0:
 		return strings.Join(words, ", ")
-	case p.State == federation.Same, p.State == federation.Ahead:
+	case p.has, p.State == federation.Same, p.State == federation.InStep, p.State == federation.Ahead:
 		return "up to date"
 	case p.State == federation.Empty:
 		return "has no ledger"

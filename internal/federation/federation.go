@@ -43,6 +43,7 @@ const (
 	Ahead       State = "ahead"       // it has what this one has not
 	Behind      State = "behind"      // this one has what it has not
 	Diverged    State = "diverged"    // both
+	InStep      State = "in step"     // neither, though their histories differ
 	Empty       State = "empty"       // the peer has no ledger
 	HeldBack    State = "held back"   // what it brings is not taken
 	Unreachable State = "unreachable" // it cannot be asked
@@ -260,7 +261,21 @@ func Standing(ctx context.Context, repo *gitrepo.Repo, here, there gitrepo.OID) 
 	if err != nil || ahead {
 		return Ahead, err
 	}
+	if equal, err := Equal(ctx, repo, here, there); err != nil || equal {
+		return InStep, err
+	}
 	return Diverged, nil
+}
+
+// Equal tells whether two heads are of ledgers with the same entries. One that cannot be
+// read is equal to none.
+func Equal(ctx context.Context, repo *gitrepo.Repo, one, other gitrepo.OID) (bool, error) {
+	a, err := ledger.OpenCommit(ctx, repo, "", one)
+	if err != nil {
+		return false, onlyInterrupted(err)
+	}
+	b, err := ledger.OpenCommit(ctx, repo, "", other)
+	return err == nil && a.Equals(b), onlyInterrupted(err)
 }
 
 // Consider judges a commit that is here, as Ask does with what a peer has.
@@ -330,8 +345,11 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 	if a.State, err = Standing(ctx, p.Repo, ours.Head, a.Head); err != nil || a.State == Behind {
 		return a, err
 	}
+	if a.State == InStep && a.carried { // who merges by hand wants one history
+		a.State = Diverged
+	}
 	later := theirs
-	if a.State == Diverged {
+	if a.State == Diverged || a.State == InStep {
 		cut, err := p.Repo.Cut(ctx, ours.Head, a.Head)
 		if err != nil {
 			return a, err
@@ -339,6 +357,8 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 		if cut { // perhaps one leads to the other, and then there is no merge
 			return a, fault.New(fault.Incomplete, "how %s stands to this ledger cannot be said, because the history is cut", a.Peer).With("how", "fetch the history that this clone was cut from:\ngit fetch --unshallow")
 		}
+	}
+	if a.State == Diverged {
 		if later, err = p.merge(ctx, ours, theirs); err != nil {
 			return a, err
 		}
@@ -440,15 +460,23 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 	}
 	heads := []gitrepo.OID{ours.Head}
 	var made []gitrepo.OID
+	byHand := false
 	for _, a := range arrivals {
-		if a.State == Ahead || a.State == Diverged {
+		byHand = byHand || a.carried
+		if a.State == Ahead || a.State == Diverged || a.State == InStep {
 			heads = append(heads, a.Head)
 		}
 		if a.State == Diverged {
 			made = append(made, a.merged)
 		}
 	}
-	head, merges, err = p.join(ctx, ours, heads, made...)
+	tips, err := p.tips(ctx, heads)
+	if err == nil && !byHand {
+		head, err = p.inStep(ctx, ours, tips)
+	}
+	if err == nil && head == "" {
+		head, merges, err = p.join(ctx, ours, tips, made...)
+	}
 	if err == nil && head != ours.Head {
 		err = p.Repo.UpdateRef(ctx, p.Ref, head, ours.Head)
 	}
@@ -459,7 +487,7 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 		if a.report != nil && (a.State == Ahead || a.State == Diverged) {
 			a.report.Remember(p.Terms)
 		}
-		if (a.State == Ahead || a.State == Diverged || a.State == Behind) && !a.carried {
+		if (a.State == Ahead || a.State == Diverged || a.State == InStep || a.State == Behind) && !a.carried {
 			if err := p.saw(ctx, a.Peer, a.Head); err != nil {
 				return "", nil, err
 			}
@@ -468,26 +496,9 @@ func (p Place) takeOnce(ctx context.Context, arrivals []Arrival) (head gitrepo.O
 	return head, merges, nil
 }
 
-// join merges heads pairwise in the order of their ids, those left out to which
-// another one leads. It returns the last merge, and all of them. Some were made before.
-func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OID, made ...gitrepo.OID) (head gitrepo.OID, merges []gitrepo.OID, err error) {
-	slices.Sort(heads)
-	heads = slices.Compact(heads)
-	var tips []gitrepo.OID
-	for _, h := range heads {
-		leads := false
-		for _, other := range heads {
-			if other == h || leads {
-				continue
-			}
-			if leads, err = p.Repo.IsAncestor(ctx, h, other); err != nil {
-				return "", nil, err
-			}
-		}
-		if !leads {
-			tips = append(tips, h)
-		}
-	}
+// join merges heads pairwise in their order. It returns the last merge, and all of them.
+// Some were made before.
+func (p Place) join(ctx context.Context, ours *ledger.Ledger, tips []gitrepo.OID, made ...gitrepo.OID) (head gitrepo.OID, merges []gitrepo.OID, err error) {
 	joined, err := ours.At(ctx, tips[0])
 	for _, h := range tips[1:] {
 		var next *ledger.Ledger
@@ -505,6 +516,54 @@ func (p Place) join(ctx context.Context, ours *ledger.Ledger, heads []gitrepo.OI
 		return "", nil, err
 	}
 	return joined.Head, merges, nil
+}
+
+// tips are the heads to which no other one leads, in the order of their ids.
+func (p Place) tips(ctx context.Context, heads []gitrepo.OID) (tips []gitrepo.OID, err error) {
+	slices.Sort(heads)
+	heads = slices.Compact(heads)
+	for _, h := range heads {
+		leads := false
+		for _, other := range heads {
+			if other == h || leads {
+				continue
+			}
+			if leads, err = p.Repo.IsAncestor(ctx, h, other); err != nil {
+				return nil, err
+			}
+		}
+		if !leads {
+			tips = append(tips, h)
+		}
+	}
+	return tips, nil
+}
+
+// inStep is the first of the tips that leads to our head, where all have the same entries,
+// and "" where they have not. Those are merged by hand alone, or peers in a circle would
+// merge each other's merges for ever (docs/spec/merge.md).
+func (p Place) inStep(ctx context.Context, ours *ledger.Ledger, tips []gitrepo.OID) (head gitrepo.OID, err error) {
+	first, err := ours.At(ctx, tips[0])
+	if err != nil {
+		return "", err
+	}
+	for _, h := range tips {
+		tip, err := ours.At(ctx, h)
+		if err != nil || !tip.Equals(first) {
+			return "", err
+		}
+		if head != "" {
+			continue
+		}
+		leads, err := p.Repo.IsAncestor(ctx, ours.Head, h)
+		if err != nil {
+			return "", err
+		}
+		if leads {
+			head = h
+		}
+	}
+	return head, nil
 }
 
 // Took remembers what a peer showed from which the ledger here was taken.
@@ -571,6 +630,16 @@ func (p Place) due(ctx context.Context, a Arrival) (gitrepo.OID, error) {
 	if err != nil || a.Head == head || a.State == HeldBack || a.State == Unreachable {
 		return "", err
 	}
+	if a.Head == "" {
+		return head, nil // it gets a ledger, and takes it whole
+	}
+	if equal, err := Equal(ctx, p.Repo, a.Head, head); err != nil {
+		return "", err
+	} else if equal {
+		if leads, err := p.Repo.IsAncestor(ctx, a.Head, head); err != nil || !leads { // they are in step
+			return "", err
+		}
+	}
 	return head, p.presentable(ctx, a, head)
 }
 
@@ -621,9 +690,6 @@ func (p Place) takeQuicker(ctx context.Context, a Arrival) error {
 // presentable says whether others would accept what a peer gets now: receipts that
 // nobody signed, or too few, are not to be pushed.
 func (p Place) presentable(ctx context.Context, a Arrival, head gitrepo.OID) error {
-	if a.Head == "" { // it gets a ledger, and takes it whole
-		return nil
-	}
 	ours, err := p.open(ctx)
 	if err != nil {
 		return err
