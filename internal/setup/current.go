@@ -94,6 +94,8 @@ func (q Request) apart(ctx context.Context, here, there gitrepo.OID) (how string
 		return Withstood, err
 	case err != nil:
 		return Withstood, fault.New(fault.OtherLedger, "it is another ledger").Because(err)
+	case ours.Equals(theirs): // by other merges
+		return Same, nil
 	case q.Repo.Shallow:
 		return Cut, nil
 	}
