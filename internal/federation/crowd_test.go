@@ -88,6 +88,31 @@ func TestCrowdIsLeft(t *testing.T) {
 	crowd.Close() // or the test does not end
 }
 
+// A peer that takes its time while it is pushed to keeps no other from being given all.
+func TestGivenAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rand.New(rand.NewPCG(1, 7)), "sha1", 3, [][2]int{{0, 1}, {0, 2}})
+	ours, other := w.clones[0], w.clones[2]
+	w.record(ours)
+	script := filepath.Join(w.root, "receive-pack")
+	text := "#!/bin/sh\nledger() { git -C '" + other.dir + "' rev-parse " + ledger.DefaultRef + "; }\nbefore=$(ledger)\n" +
+		"for i in $(seq 600); do\n\t[ $(ledger) != $before ] && exec git receive-pack \"$@\"\n\tsleep 0.1\ndone\nexit 1\n"
+	must(t, os.WriteFile(script, []byte(text), 0o755))
+	w.git(ours.dir, "config", "remote.p1.receivepack", script)
+	p := w.place(t, ours)
+	arrivals, err := p.askOneByOne(ours.knows)
+	must(t, err)
+	must(t, p.GiveAll(context.Background(), arrivals, func(nth int, pushed gitrepo.OID, err error) error {
+		if err != nil || string(pushed) == "" {
+			t.Errorf("%s was given %q: %v", ours.knows[nth], pushed, err)
+		}
+		return nil
+	}))
+	if w.head(w.clones[1]) != w.head(ours) || w.head(other) != w.head(ours) {
+		t.Error("not all have all")
+	}
+}
+
 // place is where a clone's ledger is.
 func (w *world) place(t *testing.T, c *clone) Place {
 	repo := w.open(c)
