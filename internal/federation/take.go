@@ -136,6 +136,9 @@ func (p Place) tips(ctx context.Context, heads []gitrepo.OID) (tips []gitrepo.OI
 // and "" where they have not. Those are merged by hand alone, or peers in a circle would
 // merge each other's merges for ever (docs/spec/merge.md).
 func (p Place) inStep(ctx context.Context, ours *ledger.Ledger, tips []gitrepo.OID) (head gitrepo.OID, err error) {
+	if len(tips) == 1 {
+		return tips[0], nil
+	}
 	first, err := ours.At(ctx, tips[0])
 	if err != nil {
 		return "", err
@@ -148,9 +151,11 @@ func (p Place) inStep(ctx context.Context, ours *ledger.Ledger, tips []gitrepo.O
 		if head != "" {
 			continue
 		}
-		leads, err := p.Repo.IsAncestor(ctx, ours.Head, h)
-		if err != nil {
-			return "", err
+		leads := h == ours.Head
+		if !leads {
+			if leads, err = p.Repo.IsAncestor(ctx, ours.Head, h); err != nil {
+				return "", err
+			}
 		}
 		if leads {
 			head = h
