@@ -27,7 +27,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/index"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
-	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/notes"
 )
@@ -396,7 +395,7 @@ func (a *app) open(noLazyFetch bool) error {
 		return err
 	}
 	a.repo.MayTake(a.config.MaxTake)
-	a.refs, err = a.repo.Exact(a.ctx, a.config.Ref, setup.TrackingRef(a.config.DefaultRemote(), a.config.Ref), notes.Ref)
+	a.refs, err = a.repo.Exact(a.ctx, a.config.Ref, config.TrackingRef(a.config.DefaultRemote(), a.config.Ref), notes.Ref)
 	if fault.Has(err, fault.Interrupted) {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
@@ -34,7 +35,7 @@ func (a *app) present(f fetching) error {
 // and what git fetched of the default remote's is taken, if it holds.
 func (a *app) refresh(f fetching) error {
 	remote := a.config.DefaultRemote()
-	here, there := a.refs[a.config.Ref], a.refs[setup.TrackingRef(remote, a.config.Ref)]
+	here, there := a.refs[a.config.Ref], a.refs[config.TrackingRef(remote, a.config.Ref)]
 	if here != "" && (there == "" || there == here) {
 		return nil
 	}

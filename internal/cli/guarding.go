@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/hooks"
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -15,7 +16,6 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/recall"
 	"github.com/VaultSovereign/git-vaultmesh/internal/release"
-	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
@@ -83,14 +83,27 @@ func (g *guarded) toward(a *app, remote string, pushes []hooks.Move) error {
 		return nil
 	}
 	g.Had = a.tracked(remote)
-	tracking, seen := setup.TrackingRef(remote, a.config.Ref), federation.SeenRef(remote, a.config.Ref)
+	tracking, seen := config.TrackingRef(remote, a.config.Ref), federation.SeenRef(remote, a.config.Ref)
 	refs, err := a.repo.Exact(a.ctx, tracking, seen)
+	if err != nil {
+		return err
+	}
+	here, err := a.latest()
+	if err != nil {
+		return err
+	}
 	for _, ref := range []string{tracking, seen} {
-		if refs[ref] != "" {
-			g.Heads = append(g.Heads, refs[ref])
+		if refs[ref] == "" {
+			continue
+		}
+		g.Heads = append(g.Heads, refs[ref])
+		if equal, err := federation.Equal(a.ctx, a.repo, here, refs[ref]); err != nil {
+			return err
+		} else if equal { // by other merges, or the same
+			g.Heads = append(g.Heads, here)
 		}
 	}
-	return err
+	return nil
 }
 
 // tracked are the branches of a remote as this clone last saw them.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
+	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
@@ -39,6 +40,11 @@ func (c *initCmd) Run(a *app) error {
 	}
 	if err := a.keepPending(first); err != nil {
 		return err
+	}
+	if out.Status == setup.Fetched {
+		if err := (federation.Place{Repo: a.repo, Ref: a.config.Ref}).Took(a.ctx, out.Remote, out.Head); err != nil {
+			return err
+		}
 	}
 	if out.Status != setup.Exists {
 		if err := a.annotateTaken(out.Receipts); err != nil {

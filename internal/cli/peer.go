@@ -141,18 +141,12 @@ func (c *peerStatusCmd) Run(a *app) error {
 		return err
 	}
 	m := &meeting{LedgerCommit: string(head), Peers: []metPeer{}}
-	var arrivals []federation.Arrival
-	for _, name := range names {
-		arrival, err := place.Ask(a.ctx, name)
-		if err != nil {
-			return err
-		}
-		arrivals = append(arrivals, arrival)
-		p := metOf(arrival)
-		if arrival.Err != nil {
-			p.fail(arrival.Err)
-		}
-		m.Peers = append(m.Peers, p)
+	arrivals, err := c.ask(a, place, names)
+	if err != nil {
+		return err
+	}
+	for _, arrival := range arrivals {
+		m.Peers = append(m.Peers, metOf(arrival))
 	}
 	if a.out.structured() {
 		if err := a.out.emit(m); err != nil {
@@ -171,6 +165,30 @@ func (c *peerStatusCmd) Run(a *app) error {
 		return err
 	}
 	return cmp.Or(a.doubts(place, ours, arrivals), unmet(m.Peers))
+}
+
+// ask waits until all have answered.
+func (c *peerStatusCmd) ask(a *app, place federation.Place, names []string) ([]federation.Arrival, error) {
+	crowd, err := place.AskAll(a.ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	defer crowd.Close()
+	var all []federation.Arrival
+	for {
+		arrivals, err := crowd.Next(a.ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(arrivals) == 0 {
+			break
+		}
+		all = append(all, arrivals...)
+	}
+	slices.SortFunc(all, func(x, y federation.Arrival) int {
+		return cmp.Compare(slices.Index(names, x.Peer), slices.Index(names, y.Peer))
+	})
+	return all, nil
 }
 
 func brought(p metPeer) string {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -18,12 +20,19 @@ import (
 
 // serve http|http-auth|git|ssh serves the repositories below $WORK/hubs as git's own
 // servers do, on loopback, as long as the script lives. Its address is in $URL.
+//
+// serve http-stalled REPO goes-on|hangs-up does so too, but begins to send a pack and stops, until
+// the ledger in another repository has moved.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: serve http|http-auth|git|ssh")
+	if neg || len(args) != 1 && (len(args) != 3 || args[0] != "http-stalled") {
+		ts.Fatalf("usage: serve http|http-auth|git|ssh, or serve http-stalled REPO goes-on|hangs-up")
 	}
 	hubs := filepath.Join(ts.Getenv("WORK"), "hubs")
 	switch args[0] {
+	case "http-stalled":
+		serveHTTP(ts, hubs, false, func(h http.Handler) *httptest.Server {
+			return httptest.NewServer(&stalling{h, ts.MkAbs(args[1]), args[2] == "goes-on"})
+		})
 	case "http", "http-auth":
 		serveHTTP(ts, hubs, args[0] == "http-auth", httptest.NewServer)
 	case "https":
@@ -66,6 +75,46 @@ func serveHTTP(ts *testscript.TestScript, hubs string, auth bool, start func(htt
 	}))
 	ts.Defer(server.Close)
 	ts.Setenv("URL", server.URL)
+}
+
+// stalling sends a half of each pack, and the rest when the ledger of a repository has
+// moved, or nothing more.
+type stalling struct {
+	http.Handler
+	repo string
+	goOn bool
+}
+
+// ServeHTTP answers what asks for no pack as the handler does.
+func (s *stalling) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	question, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(question))
+	if err != nil || !bytes.Contains(question, []byte("command=fetch")) {
+		s.Handler.ServeHTTP(w, r)
+		return
+	}
+	before := s.ledger()
+	whole := httptest.NewRecorder()
+	s.Handler.ServeHTTP(whole, r)
+	pack := whole.Body.Bytes()
+	w.Header().Set("Content-Type", whole.Header().Get("Content-Type"))
+	_, _ = w.Write(pack[:len(pack)/2])
+	w.(http.Flusher).Flush()
+	for range 600 { // then it gives up, and its pack is cut off
+		if s.ledger() != before && s.goOn {
+			_, _ = w.Write(pack[len(pack)/2:])
+			return
+		} else if s.ledger() != before {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	panic(http.ErrAbortHandler)
+}
+
+func (s *stalling) ledger() string {
+	out, _ := exec.Command("git", "-C", s.repo, "rev-parse", "--verify", "-q", "refs/vaultmesh/ledger").Output()
+	return string(out)
 }
 
 // serveSSH runs an sshd that lets the test key in, and nobody else.

@@ -6,11 +6,11 @@ import (
 
 	"github.com/fatih/color"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/doctor"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
-	"github.com/VaultSovereign/git-vaultmesh/internal/setup"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 )
 
@@ -88,7 +88,7 @@ type standingPeer struct {
 
 var standingWords = map[federation.State]string{
 	federation.Same: "up to date", federation.Ahead: "has more; git vaultmesh sync takes it", federation.Behind: "lacks something; git vaultmesh sync pushes it",
-	federation.Diverged: "has diverged; git vaultmesh sync merges it", federation.Empty: "not met yet; git vaultmesh sync meets it",
+	federation.Diverged: "has diverged; git vaultmesh sync merges it", federation.InStep: "has the same receipts, by other merges", federation.Empty: "not met yet; git vaultmesh sync meets it",
 	federation.HeldBack: "held back; git vaultmesh peer status says why",
 }
 
@@ -101,7 +101,7 @@ func (a *app) standing(head gitrepo.OID) ([]standingPeer, error) {
 		names = []string{r}
 	}
 	for _, name := range names {
-		tracking, seen := setup.TrackingRef(name, a.config.Ref), federation.SeenRef(name, a.config.Ref)
+		tracking, seen := config.TrackingRef(name, a.config.Ref), federation.SeenRef(name, a.config.Ref)
 		incoming, removed := federation.IncomingRef(name, a.config.Ref), federation.RemovedRef(name, a.config.Ref)
 		refs, err := a.repo.Exact(a.ctx, tracking, seen, incoming, removed)
 		if err != nil {

@@ -69,9 +69,10 @@ func (a *app) peers(named []string) ([]string, error) {
 
 // meeting is what became of it, as programs are told.
 type meeting struct {
-	LedgerCommit string    `json:"ledger_commit"`
-	Peers        []metPeer `json:"peers"`
-	doubt        error     // seals that cannot both be true came to light
+	LedgerCommit string         `json:"ledger_commit"`
+	Peers        []metPeer      `json:"peers"`
+	doubt        error          // seals that cannot both be true came to light
+	taken        *ledger.Ledger // as it was when all that came was taken, and cross-checked
 }
 
 // metPeer is what became of one peer.
@@ -87,12 +88,17 @@ type metPeer struct {
 	Before   string           `json:"before,omitempty"` // the head that it showed before, of one that shows less
 	Since    string           `json:"since,omitempty"`  // when it was seen first that it showed that
 	since    time.Time
+	arrival  federation.Arrival // with the head that it has by now
+	has      bool               // it has all that is here by now, though nothing was pushed
 	err      error
 }
 
 // metOf is what an arrival says of a peer.
 func metOf(a federation.Arrival) metPeer {
-	p := metPeer{Peer: a.Peer, State: a.State, Head: string(a.Head), Receipts: a.New, Before: string(a.Before), since: a.Since}
+	p := metPeer{Peer: a.Peer, State: a.State, Head: string(a.Head), Receipts: a.New, Before: string(a.Before), since: a.Since, arrival: a}
+	if a.Err != nil {
+		p.fail(a.Err)
+	}
 	if !a.Since.IsZero() {
 		p.Since = a.Since.UTC().Format(time.RFC3339)
 	}
@@ -104,7 +110,8 @@ func (p *metPeer) fail(err error) {
 	p.err, p.Code, p.Message = err, f.Code, f.Message
 }
 
-// meet asks all, takes what they bring, and pushes.
+// meet asks all, takes what they bring, and pushes. Those that keep others waiting are
+// met when they answer.
 func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	place, done, err := c.federation(a)
 	if err != nil {
@@ -112,67 +119,116 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	}
 	defer done()
 	place.Merged = func(merges []gitrepo.OID) error { return c.all(a, merges) }
-	var arrivals []federation.Arrival
-	for _, name := range names {
-		arrival, err := place.Ask(a.ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		arrivals = append(arrivals, arrival)
-	}
-	before, err := a.ledger()
+	crowd, err := place.AskAll(a.ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.take(a, place, c.cosigning, arrivals); err != nil {
-		return nil, err
-	}
+	defer crowd.Close()
 	m := &meeting{Peers: []metPeer{}}
-	if m.doubt = a.doubts(place, before, arrivals); m.doubt != nil && !fault.Has(m.doubt, fault.Equivocation) {
-		return nil, m.doubt
-	}
-	taken, err := a.ledger()
-	if err != nil {
-		return nil, err
-	}
-	for _, arrival := range arrivals {
-		p, err := c.give(a, place, arrival)
+	for {
+		arrivals, err := crowd.Next(a.ctx)
 		if err != nil {
 			return nil, err
 		}
-		m.Peers = append(m.Peers, p)
+		if len(arrivals) == 0 {
+			break
+		}
+		if err := c.exchange(a, place, m, arrivals); err != nil {
+			return nil, err
+		}
 	}
-	return m, c.afterwards(a, place, taken, m)
+	if err := c.shareNotes(a, place, m); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(m.Peers, func(p, q metPeer) int { return cmp.Compare(slices.Index(names, p.Peer), slices.Index(names, q.Peer)) })
+	return m, c.afterwards(a, place, m)
 }
 
-// give pushes what a peer lacks. An error is an interruption: what is wrong with the
-// peer is said of it.
-func (c *syncCmd) give(a *app, place federation.Place, arrival federation.Arrival) (metPeer, error) {
-	p := metOf(arrival)
-	err := arrival.Err
-	if err == nil && !c.NoPush {
-		p.Pushed, err = place.Give(a.ctx, arrival)
+// exchange takes what peers bring, and gives it to them and to those that were met before.
+func (c *syncCmd) exchange(a *app, place federation.Place, m *meeting, arrivals []federation.Arrival) error {
+	if m.taken == nil {
+		var err error
+		if m.taken, err = a.ledger(); err != nil {
+			return err
+		}
 	}
-	if err == nil && c.Notes {
-		p.Notes, err = place.ShareNotes(a.ctx, arrival.Peer)
+	if err := c.take(a, place, c.cosigning, arrivals); err != nil {
+		return err
 	}
-	if fault.Has(err, fault.Interrupted) {
-		return p, err
+	doubt := a.doubts(place, m.taken, arrivals)
+	if doubt != nil && !fault.Has(doubt, fault.Equivocation) {
+		return doubt
 	}
+	m.doubt = cmp.Or(m.doubt, doubt)
+	taken, err := a.ledger()
 	if err != nil {
-		p.fail(err)
+		return err
 	}
-	return p, nil
+	m.taken = taken
+	for _, arrival := range arrivals {
+		m.Peers = append(m.Peers, metOf(arrival))
+	}
+	if c.NoPush {
+		return nil
+	}
+	return c.give(a, place, m)
+}
+
+// give pushes what peers lack. An error is an interruption: what is wrong with a peer is
+// said of it.
+func (c *syncCmd) give(a *app, place federation.Place, m *meeting) error {
+	var arrivals []federation.Arrival
+	var to []*metPeer
+	for i := range m.Peers {
+		if p := &m.Peers[i]; p.err == nil {
+			arrivals, to = append(arrivals, p.arrival), append(to, p)
+		}
+	}
+	return place.GiveAll(a.ctx, arrivals, func(nth int, head gitrepo.OID, err error) error {
+		p := to[nth]
+		switch {
+		case fault.Has(err, fault.Interrupted):
+			return err
+		case err != nil:
+			p.fail(err)
+		case head != "":
+			p.Pushed, p.arrival.Head = true, head
+		default:
+			p.has = true
+		}
+		return nil
+	})
+}
+
+// shareNotes brings the notes together with those of peers that were met.
+func (c *syncCmd) shareNotes(a *app, place federation.Place, m *meeting) error {
+	if !c.Notes {
+		return nil
+	}
+	for i := range m.Peers {
+		p := &m.Peers[i]
+		if p.err != nil {
+			continue
+		}
+		var err error
+		if p.Notes, err = place.ShareNotes(a.ctx, p.Peer); fault.Has(err, fault.Interrupted) {
+			return err
+		}
+		if err != nil {
+			p.fail(err)
+		}
+	}
+	return nil
 }
 
 // afterwards sees to what came while it was pushed, which is taken too.
-func (c *syncCmd) afterwards(a *app, place federation.Place, taken *ledger.Ledger, m *meeting) error {
+func (c *syncCmd) afterwards(a *app, place federation.Place, m *meeting) error {
 	last, err := a.latest()
 	m.LedgerCommit = string(last)
-	if err != nil || last == taken.Head {
+	if err != nil || last == m.taken.Head {
 		return err
 	}
-	switch doubt := a.crossCheck(place, taken, nil); {
+	switch doubt := a.crossCheck(place, m.taken, nil); {
 	case fault.Has(doubt, fault.Equivocation):
 		m.doubt = cmp.Or(m.doubt, doubt)
 	case doubt != nil:
@@ -234,7 +290,7 @@ func (f anchoring) federation(a *app) (place federation.Place, done func(), err 
 		return place, nil, err
 	}
 	bar := a.progress("judging receipts")
-	return federation.Place{Repo: a.repo, Ref: a.config.Ref, Ledger: genesis.ID, Terms: terms, Messages: a.out.messages(), Progress: bar.add}, bar.done, nil
+	return federation.Place{Repo: a.repo, Ref: a.config.Ref, Ledger: genesis.ID, Terms: terms, Messages: a.out.messages(), Progress: bar.add, AtOnce: a.config.AtOnce}, bar.done, nil
 }
 
 // printMet prints what became of each peer.
@@ -273,7 +329,7 @@ func (p metPeer) said() string {
 	switch {
 	case len(words) > 0:
 		return strings.Join(words, ", ")
-	case p.State == federation.Same, p.State == federation.Ahead:
+	case p.has, p.State == federation.Same, p.State == federation.InStep, p.State == federation.Ahead:
 		return "up to date"
 	case p.State == federation.Empty:
 		return "has no ledger"

@@ -31,6 +31,7 @@ type Config struct {
 	Peers   []string   // the remotes with remote.NAME.vaultmesh, sorted
 	Sync    bool       // vaultmesh.autopush: sync after recording
 	MaxTake int64      // vaultmesh.maxFetch: how many bytes a remote may send at once, 0 for what is usual
+	AtOnce  int        // fetch.parallel: how many remotes are spoken with at the same time, 0 for what is usual
 	Cosign  bool       // vaultmesh.cosign: sign the receipts of merges that sync makes
 	Partial bool       // the clone lacks objects that its remote has
 	Unknown []string   // names below vaultmesh. that nothing reads
@@ -98,6 +99,10 @@ func Load(c gitrepo.Config) (Config, error) {
 		if cfg.Paged, err = boolean("color.pager", paged); err != nil {
 			return cfg, err
 		}
+	}
+	if most, ok := c.Value("fetch.parallel"); ok {
+		cfg.AtOnce, _ = strconv.Atoi(most) // what is none is git's to deplore
+		cfg.AtOnce = max(cfg.AtOnce, 0)
 	}
 	if date, ok := c.Value("log.date"); ok {
 		cfg.Date = date
@@ -172,6 +177,14 @@ func peers(c gitrepo.Config, remotes []string) ([]string, error) {
 		}
 	}
 	return list, nil
+}
+
+// TrackingRef is where git fetches a remote's ref for the ledger to.
+func TrackingRef(remote, ref string) string {
+	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		return "refs/remotes/" + remote + "/" + branch
+	}
+	return "refs/vaultmesh-remotes/" + remote + "/" + strings.TrimPrefix(ref, "refs/vaultmesh/")
 }
 
 // TSAVariables are what can be said of a time-stamp authority.

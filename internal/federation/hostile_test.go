@@ -34,6 +34,7 @@ var attacks = []attack{
 	{"a removed file", []fault.Code{fault.Invalid, fault.BadTree, fault.OtherLedger}, func(a *attacker) { a.put(a.head.Tree, a.path(), "", a.id) }},
 	{"a stray file", []fault.Code{fault.Invalid, fault.BadTree}, func(a *attacker) { a.put(a.head.Tree, "stray", "stray", a.id) }},
 	{"an evil merge", []fault.Code{fault.Invalid}, (*attacker).evil},
+	{"a history of its own", []fault.Code{fault.Rewound, fault.Invalid, fault.BadTree, fault.OtherLedger}, (*attacker).relive},
 	{"no ledger at all", []fault.Code{fault.Rewound, fault.BadTree, fault.BadLedgerRef, fault.OtherLedger, fault.Invalid}, func(a *attacker) { a.put("", "README", "hello") }},
 }
 
@@ -180,6 +181,22 @@ func (a *attacker) evil() {
 		return
 	}
 	a.put(c.Tree, "2026/11/22/00/"+strings.Repeat("0", 64)+"/receipt.json", "{}", first, side)
+}
+
+// relive shows the same entries by a history in which they were away for a time.
+func (a *attacker) relive() {
+	first := a.first()
+	_, c, err := a.repo.ResolveCommit(context.Background(), string(first))
+	must(a.t, err)
+	if c.Tree == a.head.Tree {
+		a.put(c.Tree, a.path(), "changed", first)
+		return
+	}
+	for _, tree := range []gitrepo.OID{a.head.Tree, c.Tree, a.head.Tree} {
+		next := gitrepo.Commit{Tree: tree, Parents: []gitrepo.OID{first}, Author: ident, Committer: ident, Message: "x\n"}
+		first = a.object(gitrepo.TypeCommit, next.Encode())
+	}
+	a.move(first)
 }
 
 // path is that of some file of the ledger.

@@ -7,26 +7,58 @@ import (
 	"strings"
 	"time"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
 )
 
 // absent says what it means that a peer has no ledger: it never had one that was seen, or
 // it showed one before, which is the greatest rewind that there is. Of that a tag of the
 // head that it showed stays as the evidence, where else stays what a peer shows now.
-func (p Place) absent(ctx context.Context, a Arrival) (Arrival, error) {
-	seen := SeenRef(a.Peer, p.Ref)
-	head, err := p.Repo.Ref(ctx, seen)
+func (p Place) absent(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
+	head, err := p.showed(ctx, ours, a.Peer)
 	if err != nil || head == "" {
 		a.State = Empty
 		return a, err
 	}
 	a.State, a.Before = HeldBack, head
 	a.Err = fault.New(fault.Rewound, "%s showed the head %s before, and has no ledger now", a.Peer, head.Short()).With("peer", a.Peer)
-	if a.Since, err = p.Repo.Since(ctx, seen); err != nil {
+	if a.Since, err = p.Repo.Since(ctx, SeenRef(a.Peer, p.Ref)); err != nil {
 		return a, err
 	}
 	return a, p.testify(ctx, a)
+}
+
+// showed is what a peer is known to have shown, "" for nothing: what was last taken from it or
+// given to it, or, of one that was not met yet, this ledger as git fetched it by itself. That
+// is remembered then, since git forgets it again when it prunes.
+func (p Place) showed(ctx context.Context, ours *ledger.Ledger, peer string) (gitrepo.OID, error) {
+	seen, tracking := SeenRef(peer, p.Ref), config.TrackingRef(peer, p.Ref)
+	refs, err := p.Repo.Exact(ctx, seen, tracking)
+	fetched := refs[tracking]
+	if err != nil || refs[seen] != "" || fetched == "" {
+		return refs[seen], err
+	}
+	theirs, err := ledger.OpenCommit(ctx, p.Repo, p.Ref, fetched)
+	if err == nil {
+		err = p.sameLedger(ctx, ours, theirs, peer)
+	}
+	if err != nil { // something else lay there
+		return "", onlyInterrupted(err)
+	}
+	if err := p.Repo.UpdateRef(ctx, seen, fetched, ""); err != nil && !fault.Has(err, fault.LostRace) {
+		return "", err
+	}
+	return fetched, nil
+}
+
+// onlyInterrupted is an error that says nothing of what was looked at.
+func onlyInterrupted(err error) error {
+	if fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	return nil
 }
 
 // testify keeps that a peer has no ledger: since when that is known stays as it was.
@@ -113,7 +145,7 @@ func (p Place) Accept(ctx context.Context, peer string) (before, now gitrepo.OID
 	before = refs[seen]
 	switch {
 	case refs[removed] != "":
-		return before, "", p.drop(ctx, seen, incoming, removed)
+		return before, "", p.drop(ctx, seen, incoming, removed, config.TrackingRef(peer, p.Ref)) // git would prune the last one
 	case refs[incoming] == "":
 		return before, "", fault.New(fault.NoChange, "nothing of %s is held back", peer).With("command", "peer")
 	}

@@ -75,7 +75,8 @@ func simulate(t *testing.T, seed uint64) {
 	rounds := w.converge()
 	w.complete()
 	w.heldBack()
-	t.Logf("seed %d: %d peers, %s, hostile: %s; %d recorded, killed %d times; the same root after %d rounds", seed, n, topology, w.enemies(), len(w.recorded), w.killed, rounds)
+	rest := w.rest()
+	t.Logf("seed %d: %d peers, %s, hostile: %s; %d recorded, killed %d times; the same root after %d rounds, nothing moves after %d more", seed, n, topology, w.enemies(), len(w.recorded), w.killed, rounds, rest)
 }
 
 // links say who is whose remote.
@@ -461,6 +462,31 @@ func (w *world) converge() (rounds int) {
 		}
 	}
 	return rounds
+}
+
+// rest has every clone sync once a round, until no head moves any more, though heads may differ.
+func (w *world) rest() (rounds int) {
+	w.t.Helper()
+	for moved := true; moved; rounds++ {
+		if rounds > 2*len(w.clones) {
+			w.t.Fatalf("after %d rounds those that have the same go on merging", rounds)
+		}
+		before := w.heads()
+		for _, i := range w.random.Perm(len(w.clones)) {
+			if c := w.clones[i]; !c.hub {
+				w.sync(c)
+			}
+		}
+		moved = before != w.heads()
+	}
+	return rounds - 1
+}
+
+func (w *world) heads() (all string) {
+	for _, c := range w.clones {
+		all += w.head(c)
+	}
+	return all
 }
 
 // roots are those that clones have, and which.

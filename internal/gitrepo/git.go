@@ -22,6 +22,8 @@ type git struct {
 	silence  time.Duration // and how long while nothing moves, 0 for what is usual
 	most     int64         // how many bytes a remote may send at once, 0 for what is usual
 	landing  string        // the folder where git keeps a pack until it was read, "" for one that is removed
+	fetches  *fetches      // of this process
+	alone    bool          // it has no terminal, so that it asks nobody
 }
 
 // failure is a git that ended with an error. It stays within this package,
@@ -31,6 +33,7 @@ type failure struct {
 	stderr     string
 	killed     bool // by a signal
 	excess     bool // it sent more than a remote may
+	alone      bool // it had no terminal
 }
 
 // Error is the first of git's lines that says what is fatal, without its prefix.
@@ -174,13 +177,16 @@ func (g git) transfer(ctx context.Context, stdin io.Reader, to io.Writer, args .
 	if err := w.listen(cmd); err != nil {
 		return fault.New(fault.GitRefused, "no pipe to git").Because(err)
 	}
+	if g.landing != "" {
+		g.fetches.begin()
+	}
 	var stderr tail
 	words := &withoutProgress{to: io.MultiWriter(&stderr, to)}
 	cmd.Stdin, cmd.Stderr = stdin, io.MultiWriter(w, words)
 	err := cmd.Run()
 	words.end()
-	if err != nil {
-		w.sweep()
+	if g.landing != "" {
+		g.fetches.end(w, err)
 	}
 	return g.blame(ctx, watched, cmd, err, &stderr)
 }
@@ -216,6 +222,10 @@ func (g git) command(ctx context.Context, args ...string) *exec.Cmd {
 	// killed does not.
 	cmd.Cancel = func() error { return cmd.Process.Signal(terminate) }
 	cmd.WaitDelay = 5 * time.Second
+	if g.alone {
+		cmd.Env = append(cmd.Env, "GIT_TERMINAL_PROMPT=0")
+		detach(cmd)
+	}
 	return cmd
 }
 
@@ -227,7 +237,7 @@ func (g git) judge(ctx context.Context, cmd *exec.Cmd, err error, stderr string)
 	case ctx.Err() != nil:
 		return fault.New(fault.Interrupted, "interrupted")
 	case errors.As(err, &exit):
-		return &failure{subcommand: subcommand(cmd.Args[1:]), stderr: words(stderr, exit), killed: exit.ExitCode() < 0}
+		return &failure{subcommand: subcommand(cmd.Args[1:]), stderr: words(stderr, exit), killed: exit.ExitCode() < 0, alone: g.alone}
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, exec.ErrDot):
 		return fault.New(fault.GitMissing, "git cannot be started").Because(err)
 	}

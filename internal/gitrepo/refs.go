@@ -546,7 +546,7 @@ func (r *Repo) push(ctx context.Context, messages io.Writer, remote, what, ref s
 		if f.says("[remote rejected]") && !f.says("Error VM") && !strings.HasPrefix(ref, "refs/heads/") && r.lacks(ctx, messages, remote, ref) {
 			return fault.New(fault.RefRefused, "%s does not let %s be made there", remote, ref).Because(f)
 		}
-		return fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f)
+		return f.orUnasked(fault.New(fault.PushFailed, "%s was not pushed to %s", ref, remote).With("remote", remote).With("ref", ref).Because(f))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -45,6 +46,37 @@ func (r *Repo) AsksWherePushed(ctx context.Context, remote string) (bool, error)
 	return slices.Contains(strings.Split(string(pushed), "\n"), strings.TrimSuffix(string(asked), "\n")), nil
 }
 
+// Alone is the repository for one who speaks with a remote beside others: git and what
+// it starts have no terminal, so that no two of them ask for passwords at once. What one
+// would have asked is a fault of which [WouldAsk] is true. Close it after use.
+func (r *Repo) Alone() *Repo {
+	alone := newRepo(r.git)
+	alone.GitDir, alone.CommonDir, alone.Bare, alone.Shallow = r.GitDir, r.CommonDir, r.Bare, r.Shallow
+	alone.algorithm, alone.plainRefs, alone.config = r.algorithm, r.plainRefs, r.config
+	alone.git.alone = true
+	return alone
+}
+
+// WouldAsk tells whether a remote failed because there was no terminal to ask a person
+// for a password, or whether a host is to be trusted.
+func WouldAsk(err error) bool {
+	var u unasked
+	return errors.As(err, &u)
+}
+
+// unasked is the fault of a git that could not ask.
+type unasked struct{ error }
+
+func (u unasked) Unwrap() error { return u.error }
+
+// orUnasked is the fault of a git that failed with f.
+func (f *failure) orUnasked(err error) error {
+	if f.alone && f.says("terminal prompts disabled", "could not read Username", "could not read Password", "Authentication failed", "Permission denied", "Host key verification failed", "Too many authentication failures") {
+		return unasked{err}
+	}
+	return err
+}
+
 func remoteFault(err error, remote, format string) error {
 	var f *failure
 	if !asFailure(err, &f) {
@@ -56,5 +88,5 @@ func remoteFault(err error, remote, format string) error {
 	if f.says("fsck error", "fsck: ", "index-pack failed", "unpack-objects failed", "did not send all necessary objects") && f.says("object") {
 		return fault.New(fault.Invalid, "what %s sent does not hold, and is not taken", remote).Because(f)
 	}
-	return fault.New(fault.RemoteFailed, format, remote).With("remote", remote).Because(f)
+	return f.orUnasked(fault.New(fault.RemoteFailed, format, remote).With("remote", remote).Because(f))
 }

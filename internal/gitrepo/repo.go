@@ -66,6 +66,9 @@ func Open(ctx context.Context, o Options) (*Repo, error) {
 
 func newRepo(g git) *Repo {
 	r := &Repo{git: g, disk: osDisk{}}
+	if g.fetches == nil {
+		r.git.fetches = new(fetches)
+	}
 	r.plumbing.repo = r
 	return r
 }

@@ -2,7 +2,13 @@
 
 package gitrepo
 
-import "os"
+import (
+	"os"
+	"os/exec"
+)
 
 // terminate ends a process where there is no way to ask it.
 var terminate = os.Kill
+
+// detach does nothing where terminals are not taken away like that.
+func detach(*exec.Cmd) {}

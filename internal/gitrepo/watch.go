@@ -110,21 +110,69 @@ func (w *watch) unread() []string {
 	return found
 }
 
-// sweep removes what a git that was stopped leaves of a pack, which nobody would remove
-// for weeks. Where more than one may be that, somebody fetches the same meanwhile, and all
-// are left.
-func (w *watch) sweep() {
-	if left := w.leftovers(); len(left) == 1 {
-		os.Remove(left[0])
+// fetches are those of this process, which may be several at once.
+type fetches struct {
+	mu      sync.Mutex
+	running int
+	stopped []*watch // whose git ended with an error
+}
+
+// begin has one more of them.
+func (f *fetches) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running++
+}
+
+// end has one less. What is left of those that were stopped is removed when the last one is
+// over: before, it cannot be told from what the others still write.
+func (f *fetches) end(w *watch, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.stopped = append(f.stopped, w)
 	}
+	if f.running--; f.running == 0 {
+		sweepPacks(f.stopped)
+		f.stopped = nil
+	}
+}
+
+// sweepPacks removes what gits that were stopped leave of packs, which nobody would remove for
+// weeks. Where more may be that than were stopped, another process fetches the same
+// meanwhile, and all are left.
+func sweepPacks(stopped []*watch) {
+	alike := make(map[string][]*watch)
+	for _, w := range stopped {
+		head, _ := w.taken()
+		alike[string(head)] = append(alike[string(head)], w)
+	}
+	for _, watches := range alike {
+		left := make(map[string]bool)
+		for _, w := range watches {
+			for _, path := range w.leftovers() {
+				left[path] = true
+			}
+		}
+		for path := range left {
+			if len(left) <= len(watches) {
+				os.Remove(path)
+			}
+		}
+	}
+}
+
+// taken is how what came begins, and how much it was.
+func (w *watch) taken() (head []byte, came int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.head, w.came
 }
 
 // leftovers are the packs that were not there before, begin as what came, and are
 // no longer than that can be.
 func (w *watch) leftovers() []string {
-	w.mu.Lock()
-	head, came := w.head, w.came
-	w.mu.Unlock()
+	head, came := w.taken()
 	if len(head) < maxHead {
 		return nil
 	}

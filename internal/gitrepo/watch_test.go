@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,6 +73,28 @@ func TestExcessiveRemote(t *testing.T) {
 	}
 }
 
+// Several who send the same, and more than is taken at once, leave nothing either, and what
+// one leaves stays until the others are done.
+func TestExcessiveRemotesAtOnce(t *testing.T) {
+	t.Parallel()
+	here, _ := stalling(t)
+	r := here.open()
+	r.MayTake(100000)
+	var all sync.WaitGroup
+	for i := range 3 {
+		all.Go(func() {
+			alone := r.Alone()
+			defer alone.Close()
+			err := alone.Fetch(context.Background(), io.Discard, "origin", ledgerRef, "refs/vaultmesh-incoming/origin"+string(rune('0'+i))+"/ledger")
+			if !fault.Has(err, fault.TooMuch) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	wantNothingLeft(t, here)
+}
+
 func wantNothingLeft(t *testing.T, s *scratch) {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(s.dir, ".git", "objects", "pack", "*"))
@@ -89,11 +112,17 @@ func TestSweepLeavesWhatOthersFetch(t *testing.T) {
 	t.Parallel()
 	came := noise(3, 2*maxHead)
 	longer := len(came) + inPipe + 1
-	for name, c := range map[string]struct{ packs, left []int }{
-		"alone":      {[]int{len(came)}, nil},
-		"two alike":  {[]int{len(came), maxHead}, []int{len(came), maxHead}},
-		"longer too": {[]int{longer, len(came)}, []int{longer}},
-		"longer":     {[]int{longer}, []int{longer}},
+	for name, c := range map[string]struct {
+		stopped     int
+		packs, left []int
+	}{
+		"alone":           {1, []int{len(came)}, nil},
+		"two alike":       {1, []int{len(came), maxHead}, []int{len(came), maxHead}},
+		"both are ours":   {2, []int{len(came), maxHead}, nil},
+		"two of three":    {2, []int{len(came), maxHead, maxHead + 1}, []int{len(came), maxHead, maxHead + 1}},
+		"longer too":      {1, []int{longer, len(came)}, []int{longer}},
+		"longer":          {1, []int{longer}, []int{longer}},
+		"nothing stopped": {0, []int{len(came)}, []int{len(came)}},
 	} {
 		landing := t.TempDir()
 		for i, size := range c.packs {
@@ -102,7 +131,11 @@ func TestSweepLeavesWhatOthersFetch(t *testing.T) {
 			}
 		}
 		w := &watch{landing: landing, came: int64(len(came)), head: came[:maxHead]}
-		w.sweep()
+		var stopped []*watch
+		for range c.stopped {
+			stopped = append(stopped, &watch{landing: landing, came: int64(len(came)), head: came[:maxHead]})
+		}
+		sweepPacks(stopped)
 		var left []int
 		for _, path := range w.unread() {
 			info, err := os.Stat(path)

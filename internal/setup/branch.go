@@ -21,7 +21,7 @@ func ToBranch(ctx context.Context, repo *gitrepo.Repo, cfg config.Config, from s
 		return err
 	}
 	for _, remote := range cfg.Remotes {
-		if refs[TrackingRef(remote, from)] != "" || refs["refs/vaultmesh-seen/"+remote+"/ledger"] != "" {
+		if refs[config.TrackingRef(remote, from)] != "" || refs["refs/vaultmesh-seen/"+remote+"/ledger"] != "" {
 			return fault.New(fault.BadOperand, "%s has the ledger at %s, where others look for it, so that it stays there", remote, from).With("command", "init")
 		}
 	}

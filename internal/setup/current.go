@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
@@ -38,7 +39,7 @@ const (
 // one here grew into it, and all that is new holds and is accepted of peers. Why it was
 // not taken is the error beside [Withstood].
 func Advance(ctx context.Context, q Request) (how string, err error) {
-	tracking := TrackingRef(q.Config.DefaultRemote(), q.Config.Ref)
+	tracking := config.TrackingRef(q.Config.DefaultRemote(), q.Config.Ref)
 	refs, err := q.Repo.Exact(ctx, q.Config.Ref, tracking)
 	if err != nil {
 		return Same, nil // reading says what is wrong with it
@@ -83,7 +84,7 @@ func (q Request) apart(ctx context.Context, here, there gitrepo.OID) (how string
 	if err != nil {
 		return Same, nil
 	}
-	theirs, err := ledger.OpenCommit(ctx, q.Repo, TrackingRef(q.Config.DefaultRemote(), q.Config.Ref), there)
+	theirs, err := ledger.OpenCommit(ctx, q.Repo, config.TrackingRef(q.Config.DefaultRemote(), q.Config.Ref), there)
 	if err != nil {
 		return Withstood, err
 	}
@@ -93,6 +94,8 @@ func (q Request) apart(ctx context.Context, here, there gitrepo.OID) (how string
 		return Withstood, err
 	case err != nil:
 		return Withstood, fault.New(fault.OtherLedger, "it is another ledger").Because(err)
+	case ours.Equals(theirs): // by other merges
+		return Same, nil
 	case q.Repo.Shallow:
 		return Cut, nil
 	}

@@ -66,14 +66,6 @@ type Outcome struct {
 // BranchRef is where a ledger lies on a branch, for hosts that protect nothing else.
 const BranchRef = "refs/heads/vaultmesh/ledger"
 
-// TrackingRef is where git fetches a remote's ref for the ledger to.
-func TrackingRef(remote, ref string) string {
-	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
-		return "refs/remotes/" + remote + "/" + branch
-	}
-	return "refs/vaultmesh-remotes/" + remote + "/" + strings.TrimPrefix(ref, "refs/vaultmesh/")
-}
-
 // Ledger makes sure that there is a ledger. The faults are BadOperand (VM113)
 // for a remote that is none or a name that cannot be one, BadConfig (VM104) where the ledger that is pinned is nowhere, Elsewhere (VM522) when a remote has its ledger on a branch, RemoteFailed (VM701) when a remote that might have one cannot be asked, OtherLedger
 // (VM516) when several have one and none is the default, Invalid (VM512) when
@@ -186,7 +178,7 @@ func (q Request) candidates() []string {
 // take makes a remote's ledger this repository's own, after it was judged:
 // what is taken is the head that was judged, wherever the ref goes meanwhile.
 func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
-	tracking := TrackingRef(remote, q.Config.Ref)
+	tracking := config.TrackingRef(remote, q.Config.Ref)
 	if err := q.Repo.Fetch(ctx, q.Messages, remote, q.Config.Ref, tracking); err != nil {
 		return nil, err
 	}

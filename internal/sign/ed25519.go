@@ -12,36 +12,54 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// often is how many signatures of a key are verified before tables pay: to make them
-// takes as long as some sixty of them, most of it for the one that all keys share.
-const often = 256
+// How many signatures of a key are verified before tables pay: to make the first ones
+// takes as long as some sixty of them, most of it for the one that all keys share, and to
+// make a wider one as long as a hundred.
+const (
+	often     = 256
+	veryOften = 2048
+)
 
 // ed25519Key is an SSH key of Ed25519 that verifies in half the time once it is asked
 // often. It says what crypto/ed25519 says, of every signature: the equation is the same,
 // without cofactor (RFC 8032 section 5.1.7), and the encodings of R are compared.
 type ed25519Key struct {
 	ssh.PublicKey
-	point []byte // the encoded public key, 32 bytes
-	asked atomic.Int32
-	table func() *multiples // of −A, nil if it is no point
+	point  []byte // the encoded public key, 32 bytes
+	usual  []byte // what its signatures begin with
+	asked  atomic.Int32
+	narrow func() *multiples // of −A, nil if it is no point
+	wide   func() *multiples
 }
 
 func newEd25519Key(public ssh.PublicKey, point []byte) *ed25519Key {
-	return &ed25519Key{PublicKey: public, point: point, table: sync.OnceValue(func() *multiples {
-		a, err := new(edwards25519.Point).SetBytes(point)
-		if err != nil {
-			return nil
-		}
-		return multiplesOf(a.Negate(a), keyWidth)
-	})}
+	table := func(width int) func() *multiples {
+		return sync.OnceValue(func() *multiples {
+			a, err := new(edwards25519.Point).SetBytes(point)
+			if err != nil {
+				return nil
+			}
+			return multiplesOf(a.Negate(a), width)
+		})
+	}
+	return &ed25519Key{PublicKey: public, point: point, usual: usualSSH(public), narrow: table(narrowWidth), wide: table(wideWidth)}
+}
+
+// table is the one that pays by now, nil for none.
+func (k *ed25519Key) table() *multiples {
+	switch asked := k.asked.Load(); {
+	case asked < often:
+		k.asked.Add(1)
+		return nil
+	case asked < veryOften:
+		k.asked.Add(1)
+		return k.narrow()
+	}
+	return k.wide()
 }
 
 // Verify implements [ssh.PublicKey].
 func (k *ed25519Key) Verify(message []byte, signature *ssh.Signature) error {
-	if k.asked.Load() < often {
-		k.asked.Add(1)
-		return k.PublicKey.Verify(message, signature)
-	}
 	table := k.table()
 	if table == nil || signature.Format != ssh.KeyAlgoED25519 || len(signature.Blob) != ed25519.SignatureSize {
 		return k.PublicKey.Verify(message, signature)
@@ -83,11 +101,11 @@ type multiples struct {
 
 // The widths of digits: wider ones are fewer, and need more memory.
 const (
-	keyWidth  = 4 // 150 KB, of each key
-	baseWidth = 8 // 1.3 MB, once
+	narrowWidth = 4 // 150 KB, of each key that is asked often
+	wideWidth   = 8 // 1.3 MB, of each that is asked very often, and once of the base point
 )
 
-var baseMultiples = sync.OnceValue(func() *multiples { return multiplesOf(edwards25519.NewGeneratorPoint(), baseWidth) })
+var baseMultiples = sync.OnceValue(func() *multiples { return multiplesOf(edwards25519.NewGeneratorPoint(), wideWidth) })
 
 func multiplesOf(p *edwards25519.Point, width int) *multiples {
 	m := &multiples{width, make([][]edwards25519.Point, 256/width)}

@@ -55,17 +55,23 @@ func squeeze(b []byte) []byte { return bytes.Join(bytes.Fields(b), nil) }
 // sshColumns is how ssh-keygen breaks the lines of a signature (OpenSSH, PROTOCOL.sshsig).
 const sshColumns = 70
 
+// The lines around a signature.
+const (
+	beginSSH = "-----BEGIN SSH SIGNATURE-----\n"
+	endSSH   = "-----END SSH SIGNATURE-----\n"
+)
+
 // armorSSHSIG writes a signature as ssh-keygen -Y sign does.
 func armorSSHSIG(raw []byte) []byte {
-	var b bytes.Buffer
-	b.WriteString("-----BEGIN SSH SIGNATURE-----\n")
-	for text := base64.StdEncoding.EncodeToString(raw); text != ""; {
+	text := base64.StdEncoding.EncodeToString(raw)
+	b := make([]byte, 0, len(beginSSH)+len(text)+len(text)/sshColumns+1+len(endSSH))
+	b = append(b, beginSSH...)
+	for text != "" {
 		n := min(len(text), sshColumns)
-		b.WriteString(text[:n] + "\n")
+		b = append(append(b, text[:n]...), '\n')
 		text = text[n:]
 	}
-	b.WriteString("-----END SSH SIGNATURE-----\n")
-	return b.Bytes()
+	return append(b, endSSH...)
 }
 
 // dearmored is what lies in one armored block (RFC 9580 section 6.2) of a type.

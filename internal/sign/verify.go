@@ -81,6 +81,16 @@ func verifyIn(namespace, kind string, signature, message []byte, ring Ring) (Sig
 }
 
 func verifySSH(namespace string, signature, message []byte, ring Ring) (Signature, error) {
+	if namespace == Namespace {
+		if s, ok := ring.usual(signature, message); ok {
+			return s, nil
+		}
+	}
+	return verifyAnySSH(namespace, signature, message, ring)
+}
+
+// verifyAnySSH takes a signature apart, and says what is wrong with one that does not hold.
+func verifyAnySSH(namespace string, signature, message []byte, ring Ring) (Signature, error) {
 	s, err := parseSSHSIG(signature)
 	if err != nil {
 		return Signature{}, err
