@@ -290,7 +290,7 @@ var catalog = map[Code]Entry{
 	CommandFailed:    {ExitInvalid, "command failed", "its own words above say why; {how}"},
 	NotThatCommit:    {ExitRepository, "not the files of the commit", "{how}"},
 	BadReport:        {ExitInvalid, "report cannot be believed", "nothing was recorded; {how}"},
-	TimedOut:         {ExitInvalid, "command did not end", "it was ended with all processes of its group, and nothing was recorded; give it more time:\n--timeout 2h"},
+	TimedOut:         {ExitInvalid, "command did not end", "{how}"},
 	NotReproduced:    {ExitInvalid, "not reproduced", "{how}"},
 	BadBadge:         {ExitInvalid, "badge is not derived from the newest attestation", "{how}"},
 	NoTag:            {ExitNotFound, "no such tag", "name a tag of this repository, fetch those of a remote, or make one that is signed:\ngit tag --list\ngit fetch --tags\ngit tag -s {tag} COMMIT"},
