@@ -46,7 +46,7 @@ func (f anchoring) guard(a *app, before, l *ledger.Ledger) (*guarded, error) {
 	if err := bench.Chain().Err; err != nil {
 		return nil, err
 	}
-	g := &guarded{guard.Guard{Repo: a.repo, Ledger: l, Bench: bench, Now: a.env.Now(), Find: a.finder(before, l), Archive: a.archiver(terms.Cache)}, terms}
+	g := &guarded{guard.Guard{Repo: a.repo, Ledger: l, Bench: bench, Now: a.env.Now(), Find: a.finder(before, l), Archive: a.archiver(terms.Cache), Rails: len(a.config.TSAs)}, terms}
 	if latest := bench.Chain().Latest(); latest != nil {
 		g.Rules = latest.Covenant.Rules
 	}
@@ -114,7 +114,7 @@ func (g *guarded) refuse(a *app, pushes []hooks.Move) error {
 	if err != nil {
 		return err
 	}
-	return guard.Refusal(verdicts, g.Remote)
+	return g.Refusal(a.ctx, verdicts)
 }
 
 // finder finds entries of a ledger through the index of an earlier one, and what it has

@@ -118,8 +118,12 @@ func (c *hookRunCmd) receive(a *app, named []hooks.Move) error {
 		return err
 	}
 	g.Had = func(ctx context.Context) (map[string]gitrepo.OID, error) { return a.repo.Refs(ctx) }
+	g.Elsewhere, g.Rails = true, manyRails
 	return g.refuse(a, guard.Asked(g.Rules, pushes, a.config.Ref))
 }
+
+// manyRails is how many authorities somebody else is taken to ask: enough.
+const manyRails = 1 << 10
 
 // written are the refs that a push writes: those that it names, and those to which
 // symbolic ones among them lead.
