@@ -149,6 +149,11 @@ func (a *app) finder(before, l *ledger.Ledger) guard.Find {
 	}
 }
 
+// lookUp finds entries of a ledger as it is.
+func (a *app) lookUp(ctx context.Context, l *ledger.Ledger, q *query.Query) ([]*ledger.Entry, error) {
+	return a.finder(l, l)(ctx, q)
+}
+
 // grown are the receipts that a ledger has more than an earlier one, by path.
 func (a *app) grown(before, l *ledger.Ledger) (map[string]*query.Doc, error) {
 	news := make(map[string]*query.Doc)
