@@ -123,11 +123,14 @@ func (a *app) finder(before, l *ledger.Ledger) guard.Find {
 	source := index.Source{Head: before.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return before, nil }, Latest: a.latest}
 	grown := sync.OnceValues(func() (map[string]*query.Doc, error) { return a.grown(before, l) })
 	return func(ctx context.Context, q *query.Query) ([]*ledger.Entry, error) {
+		bar := new(progress)
+		defer func() { bar.done() }()
+		begun := sync.OnceFunc(func() { bar = a.progress("indexing receipts") }) // mostly there is nothing to do
 		var paths []string
 		_, err := recall.Find(ctx, recall.Search{
 			Request:  index.Request{Query: q, Looked: func() {}},
 			Source:   source,
-			Index:    index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: func() {}, Remark: func(string) {}},
+			Index:    index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: func() { begun(); bar.add() }, Remark: func(string) {}},
 			Scanning: func(error) {},
 		}, func(r *index.Row) error {
 			paths = append(paths, r.Path())

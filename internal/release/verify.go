@@ -38,9 +38,9 @@ type Question struct {
 	Ledger  *ledger.Ledger
 	Terms   *verify.Terms // in full
 	Find    Find
-	Tag     string        // as of [Name]
-	Rails   int           // how many authorities must have stamped it
-	Files   []string      // that were handed over
+	Tag     string   // as of [Name]
+	Rails   int      // how many authorities must have stamped it
+	Files   []string // that were handed over
 	Working func()
 
 	// Archive is the SHA-256 of the commit's archive where it was made just now, zero
