@@ -52,7 +52,9 @@ func opened(ts *testscript.TestScript, watch int, folders map[int32]string) map[
 		}
 		ts.Check(err)
 		for at := 0; at+unix.SizeofInotifyEvent <= n; {
-			word := func(i int) uint32 { return uint32(buffer[at+i]) | uint32(buffer[at+i+1])<<8 | uint32(buffer[at+i+2])<<16 | uint32(buffer[at+i+3])<<24 }
+			word := func(i int) uint32 {
+				return uint32(buffer[at+i]) | uint32(buffer[at+i+1])<<8 | uint32(buffer[at+i+2])<<16 | uint32(buffer[at+i+3])<<24
+			}
 			id, mask, size := int32(word(0)), word(4), int(word(12))
 			if mask&unix.IN_Q_OVERFLOW != 0 {
 				ts.Fatalf("more was opened than can be counted")
@@ -65,4 +67,3 @@ func opened(ts *testscript.TestScript, watch int, folders map[int32]string) map[
 		}
 	}
 }
-
