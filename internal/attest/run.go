@@ -33,6 +33,7 @@ const patience = 2 * time.Second
 // The faults are Usage (VM101) for a command that cannot be started, TimedOut (VM628) for
 // one that does not end, or that cannot be ended, and Interrupted (VM902).
 func (c Command) Run(ctx context.Context) (int64, error) {
+	orphans := adopt() // before time begins to count: another command may run
 	timed, cancel := ctx, context.CancelFunc(func() {})
 	if c.Timeout > 0 {
 		timed, cancel = context.WithTimeout(ctx, c.Timeout)
@@ -43,7 +44,7 @@ func (c Command) Run(ctx context.Context) (int64, error) {
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, out.writer(), messages.writer()
 	apart(cmd)
 	cmd.Cancel, cmd.WaitDelay = func() error { return endGroup(cmd.Process, false) }, patience
-	err, left := waited(cmd)
+	err, left := waited(cmd, orphans)
 	var ended *exec.ExitError
 	name := cmp.Or(c.Name, c.Words[0])
 	switch {
@@ -68,8 +69,7 @@ func (c Command) Run(ctx context.Context) (int64, error) {
 }
 
 // waited starts a command, waits for it, and ends what is left of it then.
-func waited(cmd *exec.Cmd) (err, left error) {
-	orphans := adopt()
+func waited(cmd *exec.Cmd, orphans *orphans) (err, left error) {
 	defer func() { left = orphans.end() }()
 	if err := cmd.Start(); err != nil {
 		return err, nil
