@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,11 +54,15 @@ func LookConfig(c gitrepo.Config, h Hook, runs bool) Status {
 	return s
 }
 
-// calls tells whether a command of the configuration ends with our call, as all do that
-// were ever written: what stands behind it may say otherwise than it.
+// checkForm is what may stand before our call: a check that the program is there, with
+// words for people in which a shell sees nothing. Anything else could end before the call.
+var checkForm = regexp.MustCompile(`^command -v git-vaultmesh >/dev/null \|\| (exit 0|\{ echo "[^"$\\` + "`" + `\n]*" >&2; exit [01]; \}); exec $`)
+
+// calls tells whether a command of the configuration calls us as all do that were ever
+// written.
 func calls(command string, h Hook) bool {
-	run := Part{Hook: h}.run()
-	return command == run || strings.HasSuffix(command, "; exec "+run)
+	before, ok := strings.CutSuffix(command, Part{Hook: h}.run())
+	return ok && (before == "" || checkForm.MatchString(before))
 }
 
 // events are those that run our part; an empty one takes back what was said before.

@@ -21,6 +21,10 @@ func TestChangedConfigurationHasDrifted(t *testing.T) {
 		"echo " + ours.run():           Drifted,
 		ours.run() + " &":              Drifted,
 		"true":                         Drifted,
+		"exit 0; exec " + ours.run():   Drifted,
+		"command -v git-vaultmesh >/dev/null || { exit 0; }; exit 0; exec " + ours.run():                   Drifted,
+		"command -v git-vaultmesh >/dev/null || { echo \"$(exit)\" >&2; exit 1; }; exec " + ours.run():     Drifted,
+		"command -v git-vaultmesh >/dev/null || { echo \"other words\" >&2; exit 1; }; exec " + ours.run(): Installed,
 	} {
 		dir := t.TempDir()
 		for _, words := range [][]string{{"init", "-q", "."}, {"config", "hook.vaultmesh.command", command}, {"config", "hook.vaultmesh.event", "pre-push"}} {

@@ -106,6 +106,8 @@ func Look(path string, h Hook) (Status, error) {
 		s.Other, s.Detail = true, fault.From(err).Message
 		if _, err := os.Lstat(path + Kept); err == nil {
 			s.State, s.How, s.Detail = Drifted, Beside, "it is not ours any more, and the hook that ours called is kept"
+		} else if how := written(path, h); how != "" {
+			s.State, s.How = Drifted, how
 		}
 		return s, nil
 	}
@@ -130,6 +132,19 @@ func settled(path string, h Hook) (Status, error) {
 	defer os.Remove(held.Name())
 	defer held.Close()
 	return Look(path, h)
+}
+
+// written is in which way we wrote into a file that is no hook any more, "" where we did not.
+func written(path string, h Hook) string {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > MaxFile {
+		return ""
+	}
+	data, err := os.ReadFile(path)
+	if f := find(data, h); err == nil && f.how != ByHand {
+		return f.how
+	}
+	return ""
 }
 
 // judge says what the bytes of a hook are.

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // told are tools that say their version, and the file at the top of a tree by which
@@ -38,21 +37,14 @@ var versionForm = regexp.MustCompile(`[0-9]+(\.[0-9]+)+[0-9A-Za-z.+-]*`)
 // that it uses, as far as that is known. No variable, name or path is in it.
 func environment(ctx context.Context, dir string, env, command []string) map[string]string {
 	found := map[string]string{"GOOS": runtime.GOOS, "GOARCH": runtime.GOARCH}
-	var lock sync.Mutex
-	var wait sync.WaitGroup
 	for _, t := range told {
 		if !slices.Contains(strings.Fields(Tool(command)), t.tool) && !there(dir, t.file) {
 			continue
 		}
-		wait.Go(func() {
-			if version := versionForm.FindString(strings.TrimPrefix(ask(ctx, env, t.ask...), "go version go")); version != "" {
-				lock.Lock()
-				defer lock.Unlock()
-				found[t.tool] = version[:min(len(version), 100)]
-			}
-		})
+		if version := versionForm.FindString(strings.TrimPrefix(ask(ctx, env, t.ask...), "go version go")); version != "" {
+			found[t.tool] = version[:min(len(version), 100)]
+		}
 	}
-	wait.Wait()
 	return found
 }
 

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// apart puts a command into a group of processes of its own, which its children are
-// in too.
-func apart(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// apart gives a command a session of its own, and so a group of processes, which its
+// children are in too. It has no terminal then to ask anybody at.
+func apart(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 // endGroup tells a whole group of processes to end, or makes it.
 func endGroup(leader *os.Process, now bool) error {

@@ -168,11 +168,8 @@ func astray(p place, path, where string) error {
 func (b Build) once(ctx context.Context, p place) error {
 	env := with(b.Env, map[string]string{"SOURCE_DATE_EPOCH": b.Epoch, "HOME": p.home, "TZ": p.zone, "LC_ALL": p.locale, "LANGUAGE": "",
 		"PWD": p.root, "XDG_CACHE_HOME": filepath.Join(p.home, ".cache"), "XDG_CONFIG_HOME": filepath.Join(p.home, ".config"), "XDG_DATA_HOME": filepath.Join(p.home, ".local", "share")})
-	c := Command{Words: masked(p.umask, b.Command), Dir: p.root, Env: env, Stdout: b.Stdout, Stderr: b.Stderr, Timeout: b.Timeout}
+	c := Command{Name: p.name, Words: masked(p.umask, b.Command), Dir: p.root, Env: env, Stdout: b.Stdout, Stderr: b.Stderr, Timeout: b.Timeout}
 	code, err := c.Run(ctx)
-	if fault.Has(err, fault.TimedOut) {
-		return fault.New(fault.TimedOut, "%s did not end within %s", p.name, b.Timeout)
-	}
 	if err == nil && code != 0 {
 		err = fault.New(fault.CommandFailed, "%s ended with %d, and nothing was recorded", p.name, code).
 			With("how", "a clean checkout has what is committed alone, and a HOME that is empty")

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 // Command is a command of the user's, and how it is run.
 type Command struct {
+	Name    string // as people are told
 	Words   []string
 	Dir     string
 	Env     []string
@@ -27,10 +29,11 @@ const patience = 2 * time.Second
 
 // Run runs a command to its end, and returns its exit status; -1 for one that a signal
 // ended. Its standard input is empty. What it started and did not wait for is ended
-// with it, as far as it is still in the same group of processes. The faults are Usage
-// (VM101) for a command that cannot be started, TimedOut (VM628) and Interrupted
-// (VM902).
+// with it: on Linux all of that, elsewhere what is still in the same group of processes.
+// The faults are Usage (VM101) for a command that cannot be started, TimedOut (VM628) for
+// one that does not end, or that cannot be ended, and Interrupted (VM902).
 func (c Command) Run(ctx context.Context) (int64, error) {
+	orphans := adopt() // before time begins to count: another command may run
 	timed, cancel := ctx, context.CancelFunc(func() {})
 	if c.Timeout > 0 {
 		timed, cancel = context.WithTimeout(ctx, c.Timeout)
@@ -41,25 +44,40 @@ func (c Command) Run(ctx context.Context) (int64, error) {
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, out.writer(), messages.writer()
 	apart(cmd)
 	cmd.Cancel, cmd.WaitDelay = func() error { return endGroup(cmd.Process, false) }, patience
-	if err := cmd.Start(); err != nil {
-		return 0, fault.New(fault.Usage, "%s cannot be started", c.Words[0]).Because(errors.New(err.Error()))
-	}
-	err := cmd.Wait()
-	_ = endGroup(cmd.Process, true) // whoever is left of it
+	err, left := waited(cmd, orphans)
 	var ended *exec.ExitError
+	name := cmp.Or(c.Name, c.Words[0])
 	switch {
+	case cmd.Process == nil:
+		return 0, fault.New(fault.Usage, "%s cannot be started", name).Because(errors.New(err.Error()))
+	case left != nil:
+		return 0, fault.New(fault.TimedOut, "what %s started cannot be ended", name).Because(left).
+			With("how", "nothing was recorded; see whose it is, and end it:\nps -ef")
 	case ctx.Err() != nil:
 		return 0, fault.New(fault.Interrupted, "interrupted")
 	case timed.Err() != nil:
-		return 0, fault.New(fault.TimedOut, "%s did not end within %s", c.Words[0], c.Timeout)
+		return 0, fault.New(fault.TimedOut, "%s did not end within %s", name, c.Timeout).
+			With("how", "it was ended with all that it started, and nothing was recorded; give it more time:\n--timeout 2h")
 	case out.failed != nil || messages.failed != nil: // whatever became of the command then
-		return 0, fault.New(fault.OutputFailed, "the output of %s cannot be passed on", c.Words[0]).Because(errors.Join(out.failed, messages.failed))
+		return 0, fault.New(fault.OutputFailed, "the output of %s cannot be passed on", name).Because(errors.Join(out.failed, messages.failed))
 	case errors.As(err, &ended):
 		return int64(ended.ExitCode()), nil
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return 0, fault.New(fault.ReadFailed, "the output of %s cannot be read", c.Words[0]).Because(errors.New(err.Error()))
+		return 0, fault.New(fault.ReadFailed, "the output of %s cannot be read", name).Because(errors.New(err.Error()))
 	}
 	return 0, nil
+}
+
+// waited starts a command, waits for it, and ends what is left of it then.
+func waited(cmd *exec.Cmd, orphans *orphans) (err, left error) {
+	defer func() { left = orphans.end() }()
+	if err := cmd.Start(); err != nil {
+		return err, nil
+	}
+	orphans.of(cmd.Process)
+	err = cmd.Wait()
+	_ = endGroup(cmd.Process, true)
+	return err, nil
 }
 
 // passing passes on what a command prints, and remembers that it could not.

@@ -118,7 +118,10 @@ func (c *covenantCheckCmd) judge(a *app, job *ci.Job) (*checked, error) {
 		return nil, err
 	}
 	j := judgedCheck(pushes, verdicts, four, cut)
-	outcome := c.outcome(verdicts, four, cut, g.Remote)
+	if broken := guard.Broken(verdicts); len(broken) > 0 {
+		j.Mend = g.Mends(a.ctx, broken)
+	}
+	outcome := c.outcome(g.Refusal(a.ctx, verdicts), four, cut)
 	if c.CI && fault.Has(outcome, fault.Incomplete) && a.repo.Shallow {
 		outcome = fault.From(outcome).With("how", shallowRange(job.Service).Details["how"])
 	}
@@ -250,9 +253,6 @@ func judgedCheck(pushes []hooks.Move, verdicts []guard.Verdict, four []*guard.Co
 	if cut {
 		worsen(guard.Incomplete)
 	}
-	if broken := guard.Broken(verdicts); len(broken) > 0 {
-		j.Mend = guard.Mends(broken, "")[1:]
-	}
 	return j
 }
 
@@ -284,8 +284,7 @@ func styledStatus(s guard.Status) styled {
 }
 
 // outcome is the fault of what is broken, or cannot be told; nil where all is kept.
-func (c *covenantCheckCmd) outcome(verdicts []guard.Verdict, four []*guard.Covenant, cut bool, remote string) error {
-	refusal := guard.Refusal(verdicts, remote)
+func (c *covenantCheckCmd) outcome(refusal error, four []*guard.Covenant, cut bool) error {
 	if fault.Has(refusal, fault.RuleBroken) {
 		return refusal
 	}

@@ -46,7 +46,7 @@ func (f anchoring) guard(a *app, before, l *ledger.Ledger) (*guarded, error) {
 	if err := bench.Chain().Err; err != nil {
 		return nil, err
 	}
-	g := &guarded{guard.Guard{Repo: a.repo, Ledger: l, Bench: bench, Now: a.env.Now(), Find: a.finder(before, l), Archive: a.archiver(terms.Cache)}, terms}
+	g := &guarded{guard.Guard{Repo: a.repo, Ledger: l, Bench: bench, Now: a.env.Now(), Find: a.finder(before, l), Archive: a.archiver(terms.Cache), Rails: len(a.config.TSAs)}, terms}
 	if latest := bench.Chain().Latest(); latest != nil {
 		g.Rules = latest.Covenant.Rules
 	}
@@ -127,7 +127,7 @@ func (g *guarded) refuse(a *app, pushes []hooks.Move) error {
 	if err != nil {
 		return err
 	}
-	return guard.Refusal(verdicts, g.Remote)
+	return g.Refusal(a.ctx, verdicts)
 }
 
 // finder finds entries of a ledger through the index of an earlier one, and what it has
@@ -136,11 +136,14 @@ func (a *app) finder(before, l *ledger.Ledger) guard.Find {
 	source := index.Source{Head: before.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return before, nil }, Latest: a.latest}
 	grown := sync.OnceValues(func() (map[string]*query.Doc, error) { return a.grown(before, l) })
 	return func(ctx context.Context, q *query.Query) ([]*ledger.Entry, error) {
+		bar := new(progress)
+		defer func() { bar.done() }()
+		begun := sync.OnceFunc(func() { bar = a.progress("indexing receipts") }) // mostly there is nothing to do
 		var paths []string
 		_, err := recall.Find(ctx, recall.Search{
 			Request:  index.Request{Query: q, Looked: func() {}},
 			Source:   source,
-			Index:    index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: func() {}, Remark: func(string) {}},
+			Index:    index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: func() { begun(); bar.add() }, Remark: func(string) {}},
 			Scanning: func(error) {},
 		}, func(r *index.Row) error {
 			paths = append(paths, r.Path())
@@ -160,6 +163,11 @@ func (a *app) finder(before, l *ledger.Ledger) guard.Find {
 		}
 		return a.load(l, paths)
 	}
+}
+
+// lookUp finds entries of a ledger as it is.
+func (a *app) lookUp(ctx context.Context, l *ledger.Ledger, q *query.Query) ([]*ledger.Entry, error) {
+	return a.finder(l, l)(ctx, q)
 }
 
 // grown are the receipts that a ledger has more than an earlier one, by path.

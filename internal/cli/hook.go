@@ -88,8 +88,12 @@ func (c *hookRunCmd) prePush(a *app, remote string) error {
 }
 
 // receive judges what others push to this repository: the ledger, and the other refs by
-// the covenant that was in force before.
+// the covenant that was in force before. In a namespace (gitnamespaces(7)) refs are
+// others than they are called, and so may the ledger be that binds them.
 func (c *hookRunCmd) receive(a *app, named []hooks.Move) error {
+	if namespace := a.env.lookup("GIT_NAMESPACE"); namespace != "" {
+		return fault.New(fault.IntoNamespace, "this push goes into the namespace %s, and no ledger is kept of one", namespace)
+	}
 	pushes, err := a.written(named)
 	if err != nil {
 		return err
@@ -114,8 +118,12 @@ func (c *hookRunCmd) receive(a *app, named []hooks.Move) error {
 		return err
 	}
 	g.Had = func(ctx context.Context) (map[string]gitrepo.OID, error) { return a.repo.Refs(ctx) }
+	g.Elsewhere, g.Rails = true, manyRails
 	return g.refuse(a, guard.Asked(g.Rules, pushes, a.config.Ref))
 }
+
+// manyRails is how many authorities somebody else is taken to ask: enough.
+const manyRails = 1 << 10
 
 // written are the refs that a push writes: those that it names, and those to which
 // symbolic ones among them lead.

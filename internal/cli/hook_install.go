@@ -57,11 +57,23 @@ func (c *hookInstallCmd) Run(a *app) error {
 		}
 		list = append(list, s)
 	}
-	head, err := a.latest()
-	if err == nil && head == "" && !c.Server {
+	return errors.Join(a.saidOfHooks(list), c.beReady(a))
+}
+
+// beReady makes the index, so that the first push of which rules ask receipts does not
+// wait for it. A ledger that cannot be read is for the push to refuse.
+func (c *hookInstallCmd) beReady(a *app) error {
+	l, err := a.ledger()
+	if err == nil {
+		err = a.makeIndex(l)
+	}
+	if fault.Has(err, fault.NoLedger) && !c.Server {
 		a.out.note("there is no ledger here yet, and so no rule: git vaultmesh init")
 	}
-	return errors.Join(a.saidOfHooks(list), err)
+	if fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	return nil
 }
 
 // install chooses between git's configuration and a file. A file of ours that is

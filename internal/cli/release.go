@@ -82,7 +82,7 @@ func (c *releaseSealCmd) Run(a *app) error {
 	}
 	bar := a.progress("releasing")
 	ceremony := &release.Ceremony{
-		Place: a.place(), Terms: terms, Tag: name, Component: c.Component, Artifacts: c.Artifact, Note: c.Note, Rails: c.Rails, Secret: c.AllowSecret, Dir: c.Output,
+		Place: a.place(), Terms: terms, Find: a.lookUp, Tag: name, Component: c.Component, Artifacts: c.Artifact, Note: c.Note, Rails: c.Rails, Secret: c.AllowSecret, Dir: c.Output,
 		Signer: func() (sign.Signer, error) { return c.counting(a, l) },
 	}
 	ceremony.Place.Working, ceremony.Place.Partial = bar.add, a.config.Partial
@@ -165,7 +165,7 @@ func (c *releaseSealCmd) conclude(a *app, name string, out *release.Outcome, fai
 		return err
 	}
 	report, err := release.Verify(a.ctx, release.Question{
-		Repo: a.repo, Ledger: l, Terms: terms, Tag: name, Rails: c.Rails, Archive: out.SHA256, Working: func() {},
+		Repo: a.repo, Ledger: l, Terms: terms, Find: a.lookUp, Tag: name, Rails: c.Rails, Archive: out.SHA256, Working: func() {},
 	})
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (c *releaseVerifyCmd) Run(a *app) error {
 	terms.Full = true
 	bar := a.progress("verifying the release")
 	report, err := release.Verify(a.ctx, release.Question{
-		Repo: a.repo, Ledger: l, Terms: terms, Tag: name, Rails: c.Rails, Files: c.File, Working: bar.add,
+		Repo: a.repo, Ledger: l, Terms: terms, Find: a.lookUp, Tag: name, Rails: c.Rails, Files: c.File, Working: bar.add,
 	})
 	bar.done()
 	if err != nil {

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/annotate"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -149,19 +147,8 @@ func (r *repaired) caches(a *app) error {
 	if r.notes, err = cached(changed, err); err != nil {
 		return err
 	}
-	folders := a.indexFolders()
-	index.Remove(folders)
-	bar = a.progress("indexing receipts")
-	x, err := index.Open(a.ctx, index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: sync.OnceValues(a.ledger), Latest: a.latest},
-		index.Options{Folders: folders, Program: facts().Version, Progress: bar.add, Remark: func(string) {}})
-	bar.done()
-	if err == nil {
-		x.Close()
-	}
-	if errors.Is(err, index.ErrOvertaken) { // another process made it, and of more
-		err = nil
-	}
-	r.index, err = cached(true, err)
+	index.Remove(a.indexFolders())
+	r.index, err = cached(true, a.makeIndex(l))
 	return err
 }
 

@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"tsa":         cmdTSA,
 			"token":       cmdToken,
 			"forgeries":   cmdForgeries,
+			"reads":       cmdReads,
 			"repack":      cmdRepack,
 			"serve":       cmdServe,
 		},

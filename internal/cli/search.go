@@ -114,6 +114,21 @@ func (a *app) search(from index.Source, q *query.Query, s selection, each func(*
 	return nil
 }
 
+// makeIndex makes the index of a ledger, or brings it up to date.
+func (a *app) makeIndex(l *ledger.Ledger) error {
+	bar := a.progress("indexing receipts")
+	x, err := index.Open(a.ctx, index.Source{Head: l.Head, Pinned: a.config.Ledger, Open: func() (*ledger.Ledger, error) { return l, nil }, Latest: a.latest},
+		index.Options{Folders: a.indexFolders(), Program: facts().Version, Progress: bar.add, Remark: func(string) {}})
+	bar.done()
+	if err == nil {
+		x.Close()
+	}
+	if errors.Is(err, index.ErrOvertaken) { // another process made it, and of more
+		err = nil
+	}
+	return err
+}
+
 // load opens receipts that were found, in that order. An index that names one
 // which the ledger does not have is thrown away.
 func (a *app) load(l *ledger.Ledger, paths []string) ([]*ledger.Entry, error) {

@@ -131,6 +131,7 @@ const (
 	RailsWanted      Code = "VM644" // fewer authorities have stamped a release than must
 	ReleaseUnsealed  Code = "VM645" // no seal that counts is over a release
 	BadJob           Code = "VM646" // what a CI service says of a job cannot be read
+	IntoNamespace    Code = "VM647" // a push into a namespace of a repository, which nothing can judge
 	RemoteFailed     Code = "VM701" // a remote cannot be asked
 	PushFailed       Code = "VM702" // recorded, but the push failed
 	Rewound          Code = "VM703" // a peer shows less than it showed before
@@ -290,7 +291,7 @@ var catalog = map[Code]Entry{
 	CommandFailed:    {ExitInvalid, "command failed", "its own words above say why; {how}"},
 	NotThatCommit:    {ExitRepository, "not the files of the commit", "{how}"},
 	BadReport:        {ExitInvalid, "report cannot be believed", "nothing was recorded; {how}"},
-	TimedOut:         {ExitInvalid, "command did not end", "it was ended with all processes of its group, and nothing was recorded; give it more time:\n--timeout 2h"},
+	TimedOut:         {ExitInvalid, "command did not end", "{how}"},
 	NotReproduced:    {ExitInvalid, "not reproduced", "{how}"},
 	BadBadge:         {ExitInvalid, "badge is not derived from the newest attestation", "{how}"},
 	NoTag:            {ExitNotFound, "no such tag", "name a tag of this repository, fetch those of a remote, or make one that is signed:\ngit tag --list\ngit fetch --tags\ngit tag -s {tag} COMMIT"},
@@ -309,6 +310,7 @@ var catalog = map[Code]Entry{
 	RailsWanted:      {ExitPeer, "too few authorities have stamped", "{how}"},
 	ReleaseUnsealed:  {ExitIncomplete, "no seal is over the release", "go on with the release, or seal the ledger:\ngit vaultmesh release seal {tag}\ngit vaultmesh seal"},
 	BadJob:           {ExitUsage, "what CI says of the job cannot be read", "say by yourself what is to be checked:\ngit vaultmesh covenant check --ci A..B --ref REF"},
+	IntoNamespace:    {ExitRefused, "push into a namespace", "push to the repository itself; or who keeps the server gives what is in the namespace a repository of its own, with a ledger:\ngit clone --bare --upload-pack 'git --namespace=NAME upload-pack' PATH"},
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing is taken of it or pushed to it until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},

@@ -108,7 +108,7 @@ func (r *Repo) writeFault(err error, what string) error {
 		return err
 	}
 	switch {
-	case f.says("aborted by hook"):
+	case f.says("aborted by hook", "aborted by the reference-transaction hook"): // the second from git 2.54 on
 		return fault.New(fault.HookRefused, "%s: a hook refused it", what).Because(errors.New(f.hookWords()))
 	case f.says("No space left on device", "Out of diskspace", "Disk quota exceeded", "File too large", "file size limit exceeded", "couldn't write '"): // the last of a ref, without a reason
 		return fault.New(fault.DiskFull, "%s: no space is left", what).Because(f)

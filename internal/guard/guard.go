@@ -37,7 +37,11 @@ type Guard struct {
 	Known  []gitrepo.OID // commits that are not new, whatever refs led to; nil where the refs tell
 	Single bool          // one commit is judged by itself: of a merge, what it changes of all its parents
 	Had    Had           // which refs there are already; nil where nobody knows
-	Remote string        // the name of the remote, for advice; "" where nobody knows it
+	// For advice: the name of the remote, "" where nobody knows it; how many time-stamp
+	// authorities are asked where commands are typed; whether that is another repository.
+	Remote    string
+	Rails     int
+	Elsewhere bool
 	// Archive makes the archive of a commit's files again, and says which SHA-256 it has;
 	// nil where nobody can.
 	Archive func(ctx context.Context, commit gitrepo.OID) (receipt.Digest, error)

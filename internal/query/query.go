@@ -66,6 +66,24 @@ func OfKinds(kinds ...receipt.Kind) *Query {
 	return q
 }
 
+// Releasing means the releases that name a ref.
+func Releasing(ref string) *Query {
+	return &Query{terms: []term{{
+		filter: "ref", group: "ref",
+		match:  func(d *Doc) bool { return d.Kind == receipt.KindRelease && d.Ref == ref },
+		lookup: lookup{grams: gramsOf(Fold(ref))},
+	}}}
+}
+
+// ReleasingVersion means the releases of a version that name no ref.
+func ReleasingVersion(version string) *Query {
+	return &Query{terms: []term{{
+		filter: "version", group: "version",
+		match:  func(d *Doc) bool { return d.Kind == receipt.KindRelease && d.Ref == "" && d.Version == version },
+		lookup: lookup{version: version},
+	}}}
+}
+
 // term is one thing that is asked. Terms of one filter that are not negated
 // are alternatives; everything else must hold together.
 type term struct {

@@ -287,3 +287,34 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A release of a tag is one that names its ref, or, where it names none, its version.
+func TestReleasesOfATag(t *testing.T) {
+	t.Parallel()
+	tag, version := Releasing("refs/tags/v1"), ReleasingVersion("v1")
+	for _, x := range []struct {
+		kind         receipt.Kind
+		ref, version string
+		byRef, byVer bool
+	}{
+		{receipt.KindRelease, "refs/tags/v1", "v1", true, false},
+		{receipt.KindRelease, "refs/tags/v1", "other", true, false},
+		{receipt.KindRelease, "", "v1", false, true},
+		{receipt.KindRelease, "refs/tags/v2", "v1", false, false},
+		{receipt.KindRelease, "refs/tags/V1", "V1", false, false},
+		{receipt.KindRelease, "", "v10", false, false},
+		{receipt.KindDeployment, "refs/tags/v1", "v1", false, false},
+		{receipt.KindDeployment, "", "v1", false, false},
+	} {
+		d := DocOf(receipt.ID{}, &receipt.Receipt{Kind: x.kind, Ref: x.ref, Version: x.version})
+		if tag.Matches(d) != x.byRef || version.Matches(d) != x.byVer {
+			t.Errorf("%+v: %t, %t", x, tag.Matches(d), version.Matches(d))
+		}
+	}
+	if l := version.Lookup(); len(l.Versions) != 1 || l.Versions[0] != "v1" {
+		t.Errorf("%+v", l)
+	}
+	if tag.Lookup().Grams.Empty() {
+		t.Error("the ref is not looked up")
+	}
+}

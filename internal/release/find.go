@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -46,29 +47,23 @@ func vouched(list []*released) []*released {
 	return slices.DeleteFunc(list, func(r *released) bool { return len(r.finding.Signers) == 0 })
 }
 
-// find lists the releases of a tag that no trusted receipt takes back. Those come first
+// Find finds entries of a ledger that a query means.
+type Find func(ctx context.Context, l *ledger.Ledger, q *query.Query) ([]*ledger.Entry, error)
+
+// releases lists the releases of a tag that no trusted receipt takes back. Those come first
 // that have an archive, of these the trusted ones, and of these the one with most
 // time-stamps.
-func find(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, name string, working func()) ([]*released, error) {
-	genesis, err := l.Genesis(ctx)
-	if err != nil {
+func (find Find) releases(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, name string) ([]*released, error) {
+	about, err := find.holding(ctx, l, query.Releasing(tags+name), query.ReleasingVersion(name))
+	if err != nil || len(about) == 0 {
 		return nil, err
 	}
-	var about, linking []*ledger.Entry
-	err = l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
-		working()
-		if !e.Holds(genesis.ID) || e.Receipt.Future {
-			return nil
-		}
-		if ofTag(e.Receipt, name) {
-			about = append(about, e)
-		}
-		if slices.ContainsFunc(e.Receipt.Links, receipt.Link.TakesBack) {
-			linking = append(linking, e)
-		}
-		return nil
-	}})
-	if err != nil || len(about) == 0 {
+	var ids []receipt.ID
+	for _, e := range about {
+		ids = append(ids, e.ID)
+	}
+	linking, err := find.holding(ctx, l, query.LinkingTo(ids))
+	if err != nil {
 		return nil, err
 	}
 	gone, err := verify.TakenBack(ctx, l, terms, linking)
@@ -88,10 +83,21 @@ func find(ctx context.Context, l *ledger.Ledger, terms *verify.Terms, name strin
 	return list, nil
 }
 
-// ofTag tells whether a receipt is a release of a tag: by its ref, or where it names
-// none, by its version.
-func ofTag(r *receipt.Receipt, name string) bool {
-	return r.Kind == receipt.KindRelease && (r.Ref == tags+name || r.Ref == "" && r.Version == name)
+// holding are the entries that queries mean, as far as they hold.
+func (find Find) holding(ctx context.Context, l *ledger.Ledger, queries ...*query.Query) ([]*ledger.Entry, error) {
+	genesis, err := l.Genesis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []*ledger.Entry
+	for _, q := range queries {
+		found, err := find(ctx, l, q)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	return slices.DeleteFunc(list, func(e *ledger.Entry) bool { return !e.Holds(genesis.ID) || e.Receipt.Future }), nil
 }
 
 // before is the order of releases.

@@ -27,6 +27,7 @@ import (
 type Ceremony struct {
 	Place     record.Place // without who signs; whom it asks for time-stamps
 	Terms     *verify.Terms
+	Find      Find
 	Signer    func() (sign.Signer, error) // asked when something is to be signed
 	Tag       string                      // as of [Name]
 	Component string                      // "" is what the release says that is there, else the ledger's name
@@ -102,7 +103,7 @@ func (c *Ceremony) checkTag(ctx context.Context, _ *Outcome) error {
 // look looks for a release of the tag. One of another tag object or commit, or that was
 // recorded otherwise, ends the ceremony: a tag is released once.
 func (c *Ceremony) look(ctx context.Context, _ *Outcome) error {
-	list, err := find(ctx, c.ledger, c.Terms, c.Tag, c.Place.Working)
+	list, err := c.Find.releases(ctx, c.ledger, c.Terms, c.Tag)
 	if err != nil {
 		return err
 	}
@@ -297,7 +298,7 @@ func (c *Ceremony) suits(ctx context.Context, id receipt.ID) (bool, error) {
 	if err := c.open(ctx); err != nil {
 		return false, err
 	}
-	list, err := find(ctx, c.ledger, c.Terms, c.Tag, c.Place.Working)
+	list, err := c.Find.releases(ctx, c.ledger, c.Terms, c.Tag)
 	if err != nil {
 		return false, err
 	}

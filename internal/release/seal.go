@@ -8,6 +8,7 @@ import (
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 	"github.com/VaultSovereign/git-vaultmesh/internal/proof"
+	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -89,18 +90,7 @@ func underSeal(ctx context.Context, l *ledger.Ledger, e *ledger.Entry, terms *ve
 
 // waitingSeal is a seal over the release that not enough have signed, nil for none.
 func (c *Ceremony) waitingSeal(ctx context.Context) (*ledger.Entry, error) {
-	genesis, err := c.ledger.Genesis(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var seals []*ledger.Entry
-	err = c.ledger.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
-		c.Place.Working()
-		if e.Holds(genesis.ID) && !e.Receipt.Future && e.Receipt.Seal != nil {
-			seals = append(seals, e)
-		}
-		return nil
-	}})
+	seals, err := c.Find.holding(ctx, c.ledger, query.OfKinds(receipt.KindSeal))
 	if err != nil || len(seals) == 0 {
 		return nil, err
 	}

@@ -37,9 +37,10 @@ type Question struct {
 	Repo    *gitrepo.Repo
 	Ledger  *ledger.Ledger
 	Terms   *verify.Terms // in full
-	Tag     string        // as of [Name]
-	Rails   int           // how many authorities must have stamped it
-	Files   []string      // that were handed over
+	Find    Find
+	Tag     string   // as of [Name]
+	Rails   int      // how many authorities must have stamped it
+	Files   []string // that were handed over
 	Working func()
 
 	// Archive is the SHA-256 of the commit's archive where it was made just now, zero
@@ -104,7 +105,7 @@ func (x *examination) find(ctx context.Context) error {
 	default:
 		return err
 	}
-	list, err := find(ctx, x.Ledger, x.Terms, x.Tag, x.Working)
+	list, err := x.Find.releases(ctx, x.Ledger, x.Terms, x.Tag)
 	if err != nil {
 		return err
 	}
