@@ -37,32 +37,26 @@ const deletion = "(delete)"
 // "sha1" or "sha256". Of no push there are no lines. The faults are BadOperand
 // (VM113), for all that git would not say, and ReadFailed (VM114).
 func ReadPushes(in io.Reader, algorithm string) ([]Push, error) {
-	var list []Push
-	seen := make(map[string]bool)
-	err := eachLine(in, func(line string) error {
-		p, ok := parsePush(line, algorithm)
-		if !ok || seen[p.Ref] {
-			return unlike(line)
-		}
-		seen[p.Ref] = true
-		list = append(list, p)
-		return nil
-	})
-	return list, err
+	return readRefs(in, algorithm, parsePush, func(p Push) string { return p.Ref })
 }
 
 // ReadMoves reads what git tells a pre-receive hook: lines of old id, new id and
 // ref (githooks, "pre-receive"). The faults are those of [ReadPushes].
 func ReadMoves(in io.Reader, algorithm string) ([]Move, error) {
-	var list []Move
+	return readRefs(in, algorithm, parseMove, func(m Move) string { return m.Ref })
+}
+
+// readRefs reads lines that are each about another ref.
+func readRefs[T any](in io.Reader, algorithm string, parse func(line, algorithm string) (T, bool), ref func(T) string) ([]T, error) {
+	var list []T
 	seen := make(map[string]bool)
 	err := eachLine(in, func(line string) error {
-		m, ok := parseMove(line, algorithm)
-		if !ok || seen[m.Ref] {
+		one, ok := parse(line, algorithm)
+		if !ok || seen[ref(one)] {
 			return unlike(line)
 		}
-		seen[m.Ref] = true
-		list = append(list, m)
+		seen[ref(one)] = true
+		list = append(list, one)
 		return nil
 	})
 	return list, err

@@ -266,14 +266,7 @@ func (a *app) printRelease(said ceremonial, r *release.Report) error {
 	for _, path := range said.Files {
 		a.out.line("   wrote %s", path)
 	}
-	switch said.Verdict { // made of constants: nothing in a ledger can spell it
-	case verify.Valid:
-		a.out.line("%s", styled{"valid", color.FgGreen})
-	case verify.Invalid:
-		a.out.line("%s", styled{"invalid", color.FgRed})
-	case verify.Incomplete:
-		a.out.line("%s", styled{"incomplete", color.FgYellow})
-	}
+	a.printVerdict(said.Verdict)
 	return nil
 }
 

@@ -485,8 +485,12 @@ func (c *verifyCmd) print(a *app, j judged, headlines []string) {
 		}
 	}
 	c.printUntrusted(a, j.Untrusted, j.Findings)
-	// The verdict is made of constants: nothing in a ledger can spell it.
-	switch j.Verdict {
+	a.printVerdict(j.Verdict)
+}
+
+// printVerdict prints a line that is made of constants: nothing in a ledger can spell it.
+func (a *app) printVerdict(v verify.Verdict) {
+	switch v {
 	case verify.Valid:
 		a.out.line("%s", styled{"valid", color.FgGreen})
 	case verify.Invalid:

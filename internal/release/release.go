@@ -328,19 +328,24 @@ func (c *Ceremony) pending(done *record.Outcome) error {
 
 // reread reads a release, and what its signatures come to, as they are now.
 func (c *Ceremony) reread(ctx context.Context, id receipt.ID) error {
-	if err := c.open(ctx); err != nil {
-		return err
+	err := c.open(ctx)
+	if err == nil {
+		c.release, err = c.judged(ctx, id)
 	}
+	return err
+}
+
+// judged is a receipt of the ledger, and what its signatures come to.
+func (c *Ceremony) judged(ctx context.Context, id receipt.ID) (*released, error) {
 	e, err := c.ledger.One(ctx, id.String())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	findings, err := verify.Findings(ctx, c.ledger, c.Terms, []*ledger.Entry{e})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.release = &released{e, findings[0]}
-	return nil
+	return &released{e, findings[0]}, nil
 }
 
 // sign signs the release, unless enough principals have.

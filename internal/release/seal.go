@@ -66,16 +66,12 @@ func (c *Ceremony) sealCounts(ctx context.Context, id receipt.ID) error {
 	if under, err := underSeal(ctx, c.ledger, c.release.Entry, c.Terms); err != nil || under {
 		return err
 	}
-	e, err := c.ledger.One(ctx, id.String())
+	seal, err := c.judged(ctx, id)
 	if err != nil {
 		return err
 	}
-	findings, err := verify.Findings(ctx, c.ledger, c.Terms, []*ledger.Entry{e})
-	if err != nil {
-		return err
-	}
-	if !findings[0].Trusted() {
-		return c.signersWanted(id, findings[0])
+	if !seal.finding.Trusted() {
+		return c.signersWanted(id, seal.finding)
 	}
 	return unsealed(c.release, c.Tag)
 }
