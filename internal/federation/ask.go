@@ -44,10 +44,20 @@ func (p Place) weigh(ctx context.Context, ours *ledger.Ledger, a Arrival, err er
 	case a.Head == "":
 		return p.absent(ctx, ours, a)
 	case a.Head == ours.Head:
-		a.State = Same
-		return a, p.saw(ctx, a.Peer, a.Head)
+		return p.same(ctx, ours, a)
 	}
 	return p.consider(ctx, ours, a)
+}
+
+// same is of a peer that has our head, which one that was in step may have left another
+// history for.
+func (p Place) same(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
+	a.State = Same
+	a, err := p.rewound(ctx, ours, a)
+	if err != nil {
+		return p.concluded(a, err)
+	}
+	return a, p.saw(ctx, a.Peer, a.Head)
 }
 
 // fetch asks a peer for its head, "" for none, and fetches it unless it is known.
@@ -204,8 +214,25 @@ func (p Place) rewound(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arr
 	if a.Since, err = p.Repo.Since(ctx, SeenRef(a.Peer, p.Ref)); err != nil {
 		return a, err
 	}
+	if err := p.exhibit(ctx, a); err != nil {
+		return a, err
+	}
 	a.Before = seen
 	return a, fault.New(fault.Rewound, "%s showed the head %s before, and now %s, which does not lead to it", a.Peer, seen.Short(), a.Head.Short()).With("peer", a.Peer)
+}
+
+// exhibit keeps what a peer shows as the evidence, also where it was here before and was
+// not fetched.
+func (p Place) exhibit(ctx context.Context, a Arrival) error {
+	incoming := IncomingRef(a.Peer, p.Ref)
+	there, err := p.Repo.Ref(ctx, incoming)
+	if err != nil || there == a.Head {
+		return err
+	}
+	if err := p.Repo.UpdateRef(ctx, incoming, a.Head, there); err != nil && !fault.Has(err, fault.LostRace) {
+		return err
+	}
+	return nil
 }
 
 // judge says how a head stands to ours, and judges what it brings.
