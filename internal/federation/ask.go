@@ -33,7 +33,7 @@ func (p Place) answered(ctx context.Context, ours *ledger.Ledger, peer string, h
 
 func (p Place) weigh(ctx context.Context, ours *ledger.Ledger, a Arrival, err error) (Arrival, error) {
 	switch {
-	case fault.Has(err, fault.RemoteFailed):
+	case fault.Has(err, fault.RemoteFailed), fault.Has(err, fault.DiskFull): // there may be room for what others have
 		a.State, a.Err = Unreachable, err
 		return a, nil
 	case fault.Has(err, fault.Invalid), fault.Has(err, fault.Incomplete), fault.Has(err, fault.TooMuch):
