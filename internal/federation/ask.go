@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -238,6 +239,9 @@ func (p Place) exhibit(ctx context.Context, a Arrival) error {
 // judge says how a head stands to ours, and judges what it brings.
 func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
 	theirs, err := ledger.OpenCommit(ctx, p.Repo, p.Ref, a.Head)
+	if fault.Has(err, fault.BadLedgerRef) {
+		err = a.noLedger(err)
+	}
 	if err != nil {
 		return a, err
 	}
@@ -271,6 +275,15 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 		a.New = a.report.Receipts
 	}
 	return a, err
+}
+
+// noLedger says of what a peer has that it is no ledger, and not of the ref of that name here.
+func (a Arrival) noLedger(err error) error {
+	what := a.Head.Short()
+	if !a.carried {
+		what = "what " + a.Peer + " has"
+	}
+	return fault.New(fault.BadLedgerRef, "%s is no ledger", what).With("ref", string(a.Head)).Because(errors.Unwrap(err))
 }
 
 // sameLedger refuses another ledger. The fault is OtherLedger (VM516).
