@@ -140,6 +140,9 @@ func (c *peerStatusCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := a.inherit(place, names); err != nil {
+		return err
+	}
 	m := &meeting{LedgerCommit: string(head), Peers: []metPeer{}}
 	arrivals, err := c.ask(a, place, names)
 	if err != nil {

@@ -119,6 +119,9 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	}
 	defer done()
 	place.Merged = func(merges []gitrepo.OID) error { return c.all(a, merges) }
+	if err := a.inherit(place, names); err != nil {
+		return nil, err
+	}
 	crowd, err := place.AskAll(a.ctx, names)
 	if err != nil {
 		return nil, err
@@ -142,6 +145,28 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	}
 	slices.SortFunc(m.Peers, func(p, q metPeer) int { return cmp.Compare(slices.Index(names, p.Peer), slices.Index(names, q.Peer)) })
 	return m, c.afterwards(a, place, m)
+}
+
+// inherit has what was kept of a remote count under the name that it has by now, before
+// it is met: git leaves that under the old one.
+func (a *app) inherit(place federation.Place, names []string) error {
+	heirs := federation.Heirs(a.gitConfig, a.config.Remotes)
+	if len(heirs) == 0 {
+		return nil
+	}
+	orphans, err := federation.Orphans(a.ctx, a.repo, a.config.Remotes, heirs)
+	if err != nil {
+		return err
+	}
+	for _, o := range orphans {
+		if !slices.Contains(names, o.Heir) {
+			continue
+		}
+		if _, _, err := place.Settle(a.ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exchange takes what peers bring, and gives it to them and to those that were met before.

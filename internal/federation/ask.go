@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -33,7 +34,7 @@ func (p Place) answered(ctx context.Context, ours *ledger.Ledger, peer string, h
 
 func (p Place) weigh(ctx context.Context, ours *ledger.Ledger, a Arrival, err error) (Arrival, error) {
 	switch {
-	case fault.Has(err, fault.RemoteFailed):
+	case fault.Has(err, fault.RemoteFailed), fault.Has(err, fault.DiskFull): // there may be room for what others have
 		a.State, a.Err = Unreachable, err
 		return a, nil
 	case fault.Has(err, fault.Invalid), fault.Has(err, fault.Incomplete), fault.Has(err, fault.TooMuch):
@@ -44,10 +45,20 @@ func (p Place) weigh(ctx context.Context, ours *ledger.Ledger, a Arrival, err er
 	case a.Head == "":
 		return p.absent(ctx, ours, a)
 	case a.Head == ours.Head:
-		a.State = Same
-		return a, p.saw(ctx, a.Peer, a.Head)
+		return p.same(ctx, ours, a)
 	}
 	return p.consider(ctx, ours, a)
+}
+
+// same is of a peer that has our head, which one that was in step may have left another
+// history for.
+func (p Place) same(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
+	a.State = Same
+	a, err := p.rewound(ctx, ours, a)
+	if err != nil {
+		return p.concluded(a, err)
+	}
+	return a, p.saw(ctx, a.Peer, a.Head)
 }
 
 // fetch asks a peer for its head, "" for none, and fetches it unless it is known.
@@ -204,13 +215,33 @@ func (p Place) rewound(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arr
 	if a.Since, err = p.Repo.Since(ctx, SeenRef(a.Peer, p.Ref)); err != nil {
 		return a, err
 	}
+	if err := p.exhibit(ctx, a); err != nil {
+		return a, err
+	}
 	a.Before = seen
 	return a, fault.New(fault.Rewound, "%s showed the head %s before, and now %s, which does not lead to it", a.Peer, seen.Short(), a.Head.Short()).With("peer", a.Peer)
+}
+
+// exhibit keeps what a peer shows as the evidence, also where it was here before and was
+// not fetched.
+func (p Place) exhibit(ctx context.Context, a Arrival) error {
+	incoming := IncomingRef(a.Peer, p.Ref)
+	there, err := p.Repo.Ref(ctx, incoming)
+	if err != nil || there == a.Head {
+		return err
+	}
+	if err := p.Repo.UpdateRef(ctx, incoming, a.Head, there); err != nil && !fault.Has(err, fault.LostRace) {
+		return err
+	}
+	return nil
 }
 
 // judge says how a head stands to ours, and judges what it brings.
 func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arrival, error) {
 	theirs, err := ledger.OpenCommit(ctx, p.Repo, p.Ref, a.Head)
+	if fault.Has(err, fault.BadLedgerRef) {
+		err = a.noLedger(err)
+	}
 	if err != nil {
 		return a, err
 	}
@@ -244,6 +275,15 @@ func (p Place) judge(ctx context.Context, ours *ledger.Ledger, a Arrival) (Arriv
 		a.New = a.report.Receipts
 	}
 	return a, err
+}
+
+// noLedger says of what a peer has that it is no ledger, and not of the ref of that name here.
+func (a Arrival) noLedger(err error) error {
+	what := a.Head.Short()
+	if !a.carried {
+		what = "what " + a.Peer + " has"
+	}
+	return fault.New(fault.BadLedgerRef, "%s is no ledger", what).With("ref", string(a.Head)).Because(errors.Unwrap(err))
 }
 
 // sameLedger refuses another ledger. The fault is OtherLedger (VM516).

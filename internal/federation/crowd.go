@@ -136,35 +136,47 @@ func (c *Crowd) hear(ctx context.Context, a answer) (Arrival, error) {
 // once, and says of each what was pushed, "" for nothing. It is told one at a time, as
 // they are done.
 func (p Place) GiveAll(ctx context.Context, arrivals []Arrival, given func(nth int, head gitrepo.OID, err error) error) error {
-	var lacking []int
-	var heads []gitrepo.OID
+	var gifts []gift
 	for i, a := range arrivals {
 		head, err := p.due(ctx, a)
 		if head != "" && err == nil {
-			lacking, heads = append(lacking, i), append(heads, head)
+			gifts = append(gifts, gift{i, a, head})
 		} else if err := given(i, "", err); err != nil {
 			return err
 		}
 	}
-	if len(lacking) == 1 { // it may have the terminal
-		head, err := p.Give(ctx, arrivals[lacking[0]])
-		return given(lacking[0], head, err)
+	if len(gifts) == 1 { // it may have the terminal
+		head, err := p.Give(ctx, gifts[0].to)
+		return given(gifts[0].nth, head, err)
 	}
+	return p.pushAll(ctx, gifts, given)
+}
+
+// gift is a head that a peer lacks, the nth of those that are given to.
+type gift struct {
+	nth  int
+	to   Arrival
+	head gitrepo.OID
+}
+
+// pushAll pushes to several peers at once.
+func (p Place) pushAll(ctx context.Context, gifts []gift, given func(nth int, head gitrepo.OID, err error) error) error {
 	ctx, stop := context.WithCancel(ctx)
-	pushes := make(chan answer, len(lacking))
+	pushes := make(chan answer, len(gifts))
 	var pushing sync.WaitGroup
 	defer pushing.Wait()
 	defer stop()
 	pushing.Go(func() {
-		p.beside(len(lacking), func(i int, alone Place, said *bytes.Buffer) {
-			err := alone.Repo.PushCommit(ctx, alone.Messages, arrivals[lacking[i]].Peer, heads[i], p.Ref)
-			pushes <- answer{nth: lacking[i], head: heads[i], err: err, said: said.Bytes(), byItself: gitrepo.WouldAsk(err)}
+		p.beside(len(gifts), func(i int, alone Place, said *bytes.Buffer) {
+			err := alone.Repo.PushCommit(ctx, alone.Messages, gifts[i].to.Peer, gifts[i].head, p.Ref)
+			pushes <- answer{nth: i, head: gifts[i].head, err: err, said: said.Bytes(), byItself: gitrepo.WouldAsk(err)}
 		})
 	})
-	for range lacking {
+	for range gifts {
 		push := <-pushes
-		head, err := p.pushed(ctx, arrivals[push.nth], push)
-		if err := given(push.nth, head, err); err != nil {
+		to := gifts[push.nth]
+		head, err := p.pushed(ctx, to.to, push)
+		if err := given(to.nth, head, err); err != nil {
 			return err
 		}
 	}

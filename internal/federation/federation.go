@@ -45,7 +45,7 @@ const (
 	InStep      State = "in step"     // neither, though their histories differ
 	Empty       State = "empty"       // the peer has no ledger
 	HeldBack    State = "held back"   // what it brings is not taken
-	Unreachable State = "unreachable" // it cannot be asked
+	Unreachable State = "unreachable" // it cannot be asked, or there is no room for what it sends
 )
 
 // Arrival is what a peer brings.

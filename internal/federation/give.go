@@ -49,7 +49,8 @@ func (p Place) due(ctx context.Context, a Arrival) (gitrepo.OID, error) {
 }
 
 // outrun takes what somebody pushed to a peer who was quicker, and waits a little: then it
-// can be pushed again. Where nobody was, the error is why the peer does not want it.
+// can be pushed again. Where nobody was, the error is why the peer does not want it; where
+// what came is not taken, why that is held back.
 func (p Place) outrun(ctx context.Context, a Arrival, refusal error, tries int) (Arrival, error) {
 	busy := fault.Has(refusal, fault.LostRace)
 	if !busy && !fault.Has(refusal, fault.PushFailed) {
@@ -59,8 +60,11 @@ func (p Place) outrun(ctx context.Context, a Arrival, refusal error, tries int) 
 	if err != nil {
 		return a, err
 	}
-	if again.Head == a.Head && !busy || again.State == HeldBack || again.State == Unreachable {
+	if again.Head == a.Head && !busy || again.State == Unreachable {
 		return a, refusal
+	}
+	if again.State == HeldBack {
+		return a, again.Err
 	}
 	if tries >= maxPushes {
 		return a, fault.New(fault.LostRace, "others push to %s all the time, and were quicker %d times", a.Peer, tries+1).Because(refusal)

@@ -50,6 +50,16 @@ func (f *failure) says(texts ...string) bool {
 	return slices.ContainsFunc(texts, func(t string) bool { return strings.Contains(f.stderr, t) })
 }
 
+// lacksSpace tells whether git here could not write, and not the remote, whose words git marks.
+func (f *failure) lacksSpace() bool {
+	for line := range strings.Lines(f.stderr) {
+		if !strings.HasPrefix(line, "remote: ") && (strings.Contains(line, "No space left on device") || strings.Contains(line, "Disk quota exceeded")) {
+			return true
+		}
+	}
+	return false
+}
+
 // hookWords are what a hook said before git gave up, in one line. It says it
 // twice when it is asked again as git goes back.
 func (f *failure) hookWords() string {

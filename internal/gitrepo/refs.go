@@ -477,8 +477,8 @@ func (r *Repo) lockOf(name string) string {
 }
 
 // Fetch fetches one ref of a remote into a ref here, checked by git as it
-// comes in, and touches nothing else. The fault is RemoteFailed (VM701), or
-// Invalid (VM512) for objects that git refuses.
+// comes in, and touches nothing else. The fault is RemoteFailed (VM701),
+// Invalid (VM512) for objects that git refuses, or DiskFull (VM508).
 func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to string) error {
 	var err error
 	for range maxFetches {
@@ -503,6 +503,10 @@ func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, 
 	g.landing = filepath.Join(r.CommonDir, "objects", "pack")
 	err := g.transfer(ctx, nil, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
 		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
+	var f *failure
+	if asFailure(err, &f) && f.lacksSpace() {
+		return fault.New(fault.DiskFull, "what %s sends cannot be written: no space is left", remote).Because(f)
+	}
 	if err != nil {
 		return remoteFault(err, remote, "the ledger cannot be fetched from %s")
 	}

@@ -204,6 +204,9 @@ const inPipe = 128 << 10
 // maxHead is how much is kept of the beginning of what comes.
 const maxHead = 4 << 10
 
+// maxLine is how long a line may be of which the end is waited for.
+const maxLine = 64 << 10
+
 // withoutProgress leaves out of what git says how far it is: the lines that are overwritten,
 // and the last of each.
 type withoutProgress struct {
@@ -211,17 +214,20 @@ type withoutProgress struct {
 	line []byte
 }
 
-// Write passes on whole lines.
+// Write passes on whole lines, and those that are too long in pieces.
 func (p *withoutProgress) Write(b []byte) (int, error) {
 	n := len(b)
 	for len(b) > 0 {
-		at := bytes.IndexAny(b, "\r\n")
-		if at < 0 {
-			p.line = append(p.line, b...)
+		size := bytes.IndexAny(b, "\r\n") + 1
+		whole := size > 0
+		if !whole {
+			size = len(b)
+		}
+		p.line = append(p.line, b[:size]...)
+		b = b[size:]
+		if !whole && len(p.line) <= maxLine {
 			break
 		}
-		p.line = append(p.line, b[:at+1]...)
-		b = b[at+1:]
 		if err := p.pass(); err != nil {
 			return n, err
 		}

@@ -167,3 +167,27 @@ func TestProgressIsLeftOut(t *testing.T) {
 		t.Errorf("%q", b.String())
 	}
 }
+
+// A remote that says much without an end of line fills no memory with it.
+func TestLongLinesArePassedOn(t *testing.T) {
+	t.Parallel()
+	var passed int
+	p := &withoutProgress{to: counting{&passed}}
+	piece := bytes.Repeat([]byte("x"), 10_000)
+	for i := range 1000 {
+		if _, err := p.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+		if kept := (i+1)*len(piece) - passed; kept != len(p.line) || kept > maxLine {
+			t.Fatalf("after %d pieces %d bytes are kept", i+1, kept)
+		}
+	}
+}
+
+// counting counts what is written to it.
+type counting struct{ bytes *int }
+
+func (c counting) Write(b []byte) (int, error) {
+	*c.bytes += len(b)
+	return len(b), nil
+}
