@@ -108,8 +108,12 @@ func (c *peerListCmd) Run(a *app) error {
 	if a.out.structured() {
 		return a.out.emit(list)
 	}
+	widest := 0
 	for _, p := range list {
-		a.out.line("%s  %s", p.Peer, p.URL)
+		widest = max(widest, len(p.Peer))
+	}
+	for _, p := range list {
+		a.out.line("%-*s  %s", widest, p.Peer, p.URL)
 	}
 	if len(list) == 0 {
 		a.out.line("no peers; sync meets %s", cmp.Or(a.config.PushRemote(), "nobody"))
@@ -172,26 +176,15 @@ func (c *peerStatusCmd) Run(a *app) error {
 
 // ask waits until all have answered.
 func (c *peerStatusCmd) ask(a *app, place federation.Place, names []string) ([]federation.Arrival, error) {
-	crowd, err := place.AskAll(a.ctx, names)
-	if err != nil {
-		return nil, err
-	}
-	defer crowd.Close()
 	var all []federation.Arrival
-	for {
-		arrivals, err := crowd.Next(a.ctx)
-		if err != nil {
-			return nil, err
-		}
-		if len(arrivals) == 0 {
-			break
-		}
+	err := place.HearAll(a.ctx, names, func(arrivals []federation.Arrival) error {
 		all = append(all, arrivals...)
-	}
+		return nil
+	})
 	slices.SortFunc(all, func(x, y federation.Arrival) int {
 		return cmp.Compare(slices.Index(names, x.Peer), slices.Index(names, y.Peer))
 	})
-	return all, nil
+	return all, err
 }
 
 func brought(p metPeer) string {

@@ -122,23 +122,10 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 	if err := a.inherit(place, names); err != nil {
 		return nil, err
 	}
-	crowd, err := place.AskAll(a.ctx, names)
+	m := &meeting{Peers: []metPeer{}}
+	err = place.HearAll(a.ctx, names, func(arrivals []federation.Arrival) error { return c.exchange(a, place, m, arrivals) })
 	if err != nil {
 		return nil, err
-	}
-	defer crowd.Close()
-	m := &meeting{Peers: []metPeer{}}
-	for {
-		arrivals, err := crowd.Next(a.ctx)
-		if err != nil {
-			return nil, err
-		}
-		if len(arrivals) == 0 {
-			break
-		}
-		if err := c.exchange(a, place, m, arrivals); err != nil {
-			return nil, err
-		}
 	}
 	if err := c.shareNotes(a, place, m); err != nil {
 		return nil, err

@@ -243,7 +243,7 @@ var catalog = map[Code]Entry{
 	NotStamped: {ExitInvalid, "time-stamps are missing", "ask for them:\ngit vaultmesh timestamp {receipt}"},
 	NoLedger:   {ExitNotFound, "no ledger", "begin one, or take the one that a remote has:\ngit vaultmesh init"},
 	BadLedgerRef: {ExitRepository, "ledger ref names no ledger", "see what it names, and where a good copy is:\n" +
-		"git cat-file -t {ref}\ngit ls-remote {remote} {ref}"},
+		"git cat-file -t {ref}\ngit ls-remote {remote}"},
 	RefLocked: {ExitRace, "ledger ref is locked", "another git is writing, or one crashed; if none is running, remove the lock:\nrm {lock}"},
 	BadTree: {ExitInvalid, "ledger tree is malformed", "see every fault; do not add to this ledger before they are understood:\n" +
 		"git vaultmesh verify --all"},

@@ -59,6 +59,25 @@ func (p Place) AskAll(ctx context.Context, peers []string) (*Crowd, error) {
 	return c, nil
 }
 
+// HearAll asks peers as AskAll does, and has what [Crowd.Next] says of them until all were
+// heard, or until there is an error.
+func (p Place) HearAll(ctx context.Context, peers []string, each func(arrivals []Arrival) error) error {
+	crowd, err := p.AskAll(ctx, peers)
+	if err != nil {
+		return err
+	}
+	defer crowd.Close()
+	for {
+		arrivals, err := crowd.Next(ctx)
+		if err != nil || len(arrivals) == 0 {
+			return err
+		}
+		if err := each(arrivals); err != nil {
+			return err
+		}
+	}
+}
+
 // beside does something for each of n peers, for several at once, each time without a
 // terminal and with a place of its own for what git says.
 func (p Place) beside(n int, do func(i int, alone Place, said *bytes.Buffer)) {
