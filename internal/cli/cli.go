@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -136,7 +135,7 @@ const sameSignal = time.Second
 
 // Main runs one command and returns the exit status.
 func Main(env Env) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, func() { time.Sleep(sameSignal); stop() }) // a second signal ends what does not end by itself
 	ignoreFileLimits()

@@ -8,6 +8,16 @@ import (
 	"syscall"
 )
 
+// endings are the signals that end a command with all that it began. A terminal sends
+// what runs in it one of them when it is closed, but for what was begun with nohup.
+func endings() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
+}
+
 // ignoreFileLimits has a write over the limit to the size of files fail, here
 // and in git, which else dies of the signal and leaves its locks behind.
 func ignoreFileLimits() { signal.Ignore(syscall.SIGXFSZ) }
