@@ -14,15 +14,6 @@ import (
 	"time"
 )
 
-// needs skips where a tool is missing.
-func needs(t *testing.T, tools ...string) {
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skip("needs " + tool)
-		}
-	}
-}
-
 func numberIn(t *testing.T, path string) int {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"time"
 
@@ -40,11 +39,11 @@ func (c Command) Run(ctx context.Context) (int64, error) {
 	}
 	defer cancel()
 	cmd := exec.CommandContext(timed, c.Words[0], c.Words[1:]...)
-	out, messages := &passing{to: c.Stdout}, &passing{to: c.Stderr}
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = c.Dir, c.Env, out.writer(), messages.writer()
+	cmd.Dir, cmd.Env = c.Dir, c.Env
 	apart(cmd)
 	cmd.Cancel, cmd.WaitDelay = func() error { return endGroup(cmd.Process, false) }, patience
-	err, left := waited(cmd, orphans)
+	words := &words{{to: c.Stdout}, {to: c.Stderr}}
+	err, left := waited(timed, cmd, orphans, words)
 	var ended *exec.ExitError
 	name := cmp.Or(c.Name, c.Words[0])
 	switch {
@@ -58,51 +57,31 @@ func (c Command) Run(ctx context.Context) (int64, error) {
 	case timed.Err() != nil:
 		return 0, fault.New(fault.TimedOut, "%s did not end within %s", name, c.Timeout).
 			With("how", "it was ended with all that it started, and nothing was recorded; give it more time:\n--timeout 2h")
-	case out.failed != nil || messages.failed != nil: // whatever became of the command then
-		return 0, fault.New(fault.OutputFailed, "the output of %s cannot be passed on", name).Because(errors.Join(out.failed, messages.failed))
+	case words.failed() != nil: // whatever became of the command then
+		return 0, fault.New(fault.OutputFailed, "the output of %s cannot be passed on", name).Because(words.failed())
 	case errors.As(err, &ended):
 		return int64(ended.ExitCode()), nil
-	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+	case err != nil:
 		return 0, fault.New(fault.ReadFailed, "the output of %s cannot be read", name).Because(errors.New(err.Error()))
 	}
 	return 0, nil
 }
 
-// waited starts a command, waits for it, and ends what is left of it then.
-func waited(cmd *exec.Cmd, orphans *orphans) (err, left error) {
-	defer func() { left = orphans.end() }()
-	if err := cmd.Start(); err != nil {
-		return err, nil
+// waited starts a command, waits for it, ends what is left of it then, and passes on what
+// they have printed.
+func waited(ctx context.Context, cmd *exec.Cmd, orphans *orphans, words *words) (err, left error) {
+	if err = words.of(cmd); err == nil {
+		err = cmd.Start()
 	}
-	orphans.of(cmd.Process)
-	err = cmd.Wait()
-	_ = endGroup(cmd.Process, true)
-	return err, nil
-}
-
-// passing passes on what a command prints, and remembers that it could not.
-type passing struct {
-	to     io.Writer
-	failed error
-}
-
-// writer is where the command writes: a terminal itself, which programs look for.
-func (p *passing) writer() io.Writer {
-	if file, is := p.to.(*os.File); is {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return file
-		}
+	words.begin()
+	if err == nil {
+		orphans.of(cmd.Process)
+		err = cmd.Wait()
+		_ = endGroup(cmd.Process, true)
 	}
-	return p
-}
-
-// Write passes on.
-func (p *passing) Write(b []byte) (int, error) {
-	n, err := p.to.Write(b)
-	if err != nil {
-		p.failed = err
-	}
-	return n, err
+	left = orphans.end()
+	words.end(ctx)
+	return err, left
 }
 
 // ask runs a small program, and returns the beginning of what it says, "" where it

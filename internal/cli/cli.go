@@ -135,7 +135,7 @@ const sameSignal = time.Second
 
 // Main runs one command and returns the exit status.
 func Main(env Env) int {
-	ctx, stop := signal.NotifyContext(context.Background(), ends()...)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, func() { time.Sleep(sameSignal); stop() }) // a second signal ends what does not end by itself
 	ignoreFileLimits()

@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// ends are the signals that end a command.
-func ends() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
+// endings are the signals that end a command with all that it began; of a console that
+// is closed, SIGTERM.
+func endings() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
 func ignoreFileLimits() {}
 

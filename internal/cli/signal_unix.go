@@ -8,14 +8,15 @@ import (
 	"syscall"
 )
 
-// ends are the signals that end a command. That the terminal is closed is one, unless somebody
-// asked for that to be ignored: what was started without a terminal is not told by it.
-func ends() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+// endings are the signals that end a command with all that it began, which has no terminal
+// of its own to be told by. A terminal sends what runs in it one of them when it is closed,
+// but for what was begun with nohup.
+func endings() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT}
 	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
+		list = append(list, syscall.SIGHUP)
 	}
-	return signals
+	return list
 }
 
 // ignoreFileLimits has a write over the limit to the size of files fail, here

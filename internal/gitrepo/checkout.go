@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -133,9 +134,23 @@ func (r *Repo) WorkTree(ctx context.Context) (string, error) {
 }
 
 // Changes lists the paths, from the top of the work tree, of what is not as in HEAD:
-// tracked files that differ, and files that are neither tracked nor ignored.
+// tracked files that differ, also those that git was told not to look at, and files that
+// are neither tracked nor ignored.
 func (r *Repo) Changes(ctx context.Context) (tracked, untracked []string, err error) {
-	out, err := r.git.run(ctx, nil, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
+	tracked, untracked, err = r.git.changes(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	hidden, err := r.hidden(ctx)
+	return append(tracked, hidden...), untracked, err
+}
+
+// ownEyes has git look at files, whatever it is configured to believe of them.
+var ownEyes = []string{"-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "core.checkStat=default", "-c", "core.trustctime=true"}
+
+// changes are those that git shows by itself.
+func (g git) changes(ctx context.Context) (tracked, untracked []string, err error) {
+	out, err := g.run(ctx, nil, append(slices.Clone(ownEyes), "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")...)
 	if err != nil {
 		return nil, nil, refused(err, "git cannot look at the work tree")
 	}
@@ -149,6 +164,53 @@ func (r *Repo) Changes(ctx context.Context) (tracked, untracked []string, err er
 		}
 	}
 	return tracked, untracked, nil
+}
+
+// hidden are tracked files that differ from HEAD, and that git was told not to look at.
+// An index of HEAD that nobody told anything shows them.
+func (r *Repo) hidden(ctx context.Context) ([]string, error) {
+	passed, err := r.passedOver(ctx)
+	if err != nil || len(passed) == 0 {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "vaultmesh-index-")
+	if err != nil {
+		return nil, fault.New(fault.WriteFailed, "no index can be made").Because(errors.New(err.Error()))
+	}
+	defer os.RemoveAll(dir)
+	fresh := r.git
+	fresh.env = append(slices.Clone(fresh.env), "GIT_INDEX_FILE="+filepath.Join(dir, "index"))
+	if _, err := fresh.run(ctx, nil, "read-tree", "HEAD"); err != nil {
+		return nil, refused(err, "no index can be made")
+	}
+	tracked, _, err := fresh.changes(ctx)
+	return slices.DeleteFunc(tracked, func(path string) bool { return !passed[path] }), err
+}
+
+// passedOver are the tracked files that git was told not to look at: assumed to be
+// unchanged, or not of this work tree and there all the same (git-update-index).
+func (r *Repo) passedOver(ctx context.Context) (map[string]bool, error) {
+	top, err := r.WorkTree(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.git.run(ctx, nil, "ls-files", "-v", "-z", "--full-name", ":/")
+	if err != nil {
+		return nil, refused(err, "git cannot look at the work tree")
+	}
+	passed := make(map[string]bool)
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		tag, path, _ := strings.Cut(entry, " ")
+		switch {
+		case tag == "S", tag == "s":
+			_, err := os.Lstat(filepath.Join(top, path))
+			passed[path] = err == nil
+		case tag != strings.ToUpper(tag):
+			passed[path] = true
+		}
+	}
+	maps.DeleteFunc(passed, func(_ string, there bool) bool { return !there })
+	return passed, nil
 }
 
 // CommitTime is the committer's time of a commit, in seconds since 1970.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func (g *Guard) Refusal(ctx context.Context, all []Verdict) error {
 	if len(broken) > 1 {
 		err = fault.New(fault.RuleBroken, "rules of the covenant are broken %d times", len(broken))
 	}
-	how := strings.Join(append([]string{"bring what is missing, and push again:"}, g.Mends(ctx, broken)...), "\n")
+	how := g.advice(ctx, broken)
 	if !slices.ContainsFunc(broken, func(v Verdict) bool { return !v.unknown() }) {
 		err = fault.New(fault.Incomplete, "whether a rule is kept cannot be told here")
 		how = "fetch what is not here, which the remote has, or that this clone was cut from:\ngit fetch\ngit fetch --unshallow"
@@ -62,6 +63,15 @@ func (g *Guard) Refusal(ctx context.Context, all []Verdict) error {
 		below = fault.New(err.Code, "%s", c).Because(below)
 	}
 	return err.Because(below).With("how", how)
+}
+
+// advice is what to do about rules that are broken: what can be brought, or to ask who
+// made the rule.
+func (g *Guard) advice(ctx context.Context, broken []Verdict) string {
+	if mends := g.Mends(ctx, broken); len(mends) > 0 {
+		return "bring what is missing, and push again:\n" + strings.Join(mends, "\n")
+	}
+	return "nothing brings that: the rule forbids it; see what it says, and since when:\ngit vaultmesh covenant explain " + fault.Quote(broken[0].Rule.Name) + "\ngit vaultmesh covenant log"
 }
 
 // what says what was to be pushed.
@@ -79,7 +89,10 @@ func (v Verdict) what() string {
 // Mends are the commands that bring what is missing, in the order in which they are to
 // be typed, each once.
 func (g *Guard) Mends(ctx context.Context, broken []Verdict) []string {
-	m := &mender{remote: quoted(g.Remote), rails: g.Rails, component: g.ledgerName(ctx), head: g.checkedOut(ctx), tags: g.namedTags(ctx, broken)}
+	m := &mender{
+		remote: quoted(g.Remote), rails: g.Rails, component: g.ledgerName(ctx), head: g.checkedOut(ctx), tags: g.namedTags(ctx, broken),
+		branches: g.ownBranches(ctx, broken),
+	}
 	for _, v := range broken {
 		for _, l := range v.Lacks {
 			m.add(m.mend(v, l)...)
@@ -104,6 +117,7 @@ type mender struct {
 	rails     int
 	head      gitrepo.OID
 	tags      map[string]namedTag
+	branches  map[string]bool // that are where the commands are typed, as they are pushed
 
 	list   []string
 	sealed bool // one of them seals
@@ -127,13 +141,17 @@ func (g *Guard) ledgerName(ctx context.Context) string {
 	return genesis.Receipt.Genesis.Name
 }
 
-// checkedOut is the commit that is checked out, "" where nobody knows.
+// checkedOut is the commit that is checked out and whose files are as in it, "" where
+// nobody knows.
 func (g *Guard) checkedOut(ctx context.Context) gitrepo.OID {
 	if g.Elsewhere {
 		return ""
 	}
 	head, _, err := g.Repo.ResolveCommit(ctx, "HEAD")
 	if err != nil {
+		return ""
+	}
+	if tracked, untracked, err := g.Repo.Changes(ctx); err != nil || len(tracked)+len(untracked) > 0 {
 		return ""
 	}
 	return head
@@ -179,6 +197,30 @@ func (g *Guard) namedTags(ctx context.Context, broken []Verdict) map[string]name
 	return tags
 }
 
+// ownBranches are the pushed branches that are here by the same name, and lead where the
+// push has them lead. Elsewhere all are taken for such.
+func (g *Guard) ownBranches(ctx context.Context, broken []Verdict) map[string]bool {
+	own := make(map[string]bool)
+	for _, v := range broken {
+		if strings.HasPrefix(v.Push.Ref, headPrefix) && v.Push.New != "" {
+			own[v.Push.Ref] = g.Elsewhere
+		}
+	}
+	if g.Elsewhere || len(own) == 0 {
+		return own
+	}
+	here, err := g.Repo.Exact(ctx, slices.Collect(maps.Keys(own))...)
+	if err != nil {
+		return nil // the commits are named then
+	}
+	for _, v := range broken {
+		if v.Push.New != "" && here[v.Push.Ref] == v.Push.New {
+			own[v.Push.Ref] = true
+		}
+	}
+	return own
+}
+
 // signedTag tells whether an object is a tag of a commit by a name, that a principal has
 // signed, so that a release can be made of it.
 func (g *Guard) signedTag(ctx context.Context, id gitrepo.OID, name string) bool {
@@ -215,7 +257,10 @@ func quoted(s string) string {
 	return fault.Quote(s)
 }
 
-const tagPrefix = "refs/tags/"
+const (
+	tagPrefix  = "refs/tags/"
+	headPrefix = "refs/heads/"
+)
 
 // mend are the commands that bring one thing.
 func (m *mender) mend(v Verdict, l rules.Lack) []string {
@@ -243,18 +288,31 @@ func (m *mender) mend(v Verdict, l rules.Lack) []string {
 	case rules.NeedCleanPeer:
 		return []string{"git vaultmesh peer status"}
 	case rules.NeedNoRewind:
-		switch {
-		case strings.HasPrefix(v.Push.Ref, tagPrefix):
-			return []string{"git tag NEWNAME " + commit}
-		case v.Push.New != "":
-			return []string{"git pull --no-rebase " + cmp.Or(m.remote, "origin") + " " + fault.Quote(strings.TrimPrefix(v.Push.Ref, "refs/heads/"))}
-		}
+		return m.keep(v)
 	}
 	return nil
 }
 
+// keep are the commands that push what is new without a loss: a tag under another name,
+// and what is here as the branch of that name together with what the remote has. Any other
+// commit gets a branch of its own, and of a deletion there is nothing to push.
+func (m *mender) keep(v Verdict) []string {
+	remote := cmp.Or(m.remote, "origin")
+	branch := strings.TrimPrefix(v.Push.Ref, headPrefix)
+	switch commit := fault.Quote(cmp.Or(string(v.Commit), string(v.Push.New))); {
+	case v.Push.New == "":
+		return nil
+	case strings.HasPrefix(v.Push.Ref, tagPrefix):
+		return []string{"git tag NEWNAME " + commit, "git push " + remote + " NEWNAME"}
+	case m.branches[v.Push.Ref]:
+		return []string{"git switch " + fault.Quote(branch), "git pull --no-rebase " + remote + " " + fault.Quote(branch)}
+	default:
+		return []string{"git push " + remote + " " + commit + ":refs/heads/NEWNAME"}
+	}
+}
+
 // attest is the command that runs the tests of a commit: in a clean checkout, unless it is
-// the one that is checked out.
+// the one that is checked out, with nothing changed.
 func (m *mender) attest(v Verdict) string {
 	if v.Commit == m.head || v.Commit == "" {
 		return "git vaultmesh attest tests -- make test"
