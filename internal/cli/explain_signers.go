@@ -24,12 +24,9 @@ func (x explainer) readCovenant(e *ledger.Entry) string {
 // readKeys does so, and puts its keys into the files allowed, keys.gpg and owners. It
 // fails where two of the keys are one secret: whoever has both is one person.
 func (x explainer) readKeys(e *ledger.Entry) []string {
-	keys := func(kind string) string {
-		return `sed -n '/^\.principals\[[0-9]*\]\.keys\[[0-9]*\]\.key /{N;s/^\.principals\[\([0-9]*\)\]\.keys\[[0-9]*\]\.key "\(.*\)"\n[^ ]* "` + kind + `"$/p\1 \2/p;}' covenant`
-	}
-	commands := []string{x.readCovenant(e), keys("ssh") + " > allowed", `while read -r p type key; do echo "$type $(echo $key | base64 -d | ` + asHex + `)"; done < allowed > secrets`}
+	commands := []string{x.readCovenant(e), keysOf("ssh") + " > allowed", `while read -r p type key; do echo "$type $(echo $key | base64 -d | ` + asHex + `)"; done < allowed > secrets`}
 	if carriesOpenPGP(e.Receipt) {
-		commands = append(commands, ": > keys.gpg; "+keys("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; echo "openpgp $(`+asHex+` < key.gpg)" >> secrets; `+
+		commands = append(commands, ": > keys.gpg; "+keysOf("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; echo "openpgp $(cat key.gpg | `+asHex+`)" >> secrets; `+
 			`gpg --batch --show-keys --with-colons key.gpg | sed -n "s/^fpr:*\([0-9A-F]*\):.*/$p \1/p"; done > owners`,
 			"gpg --batch --show-keys --with-colons --with-keygrip keys.gpg | sed -n 's/^grp:*/openpgp /p' >> secrets")
 	}
@@ -77,13 +74,17 @@ func (x explainer) whoSigned(j vouched, meant func(name string) bool) []string {
 			continue
 		}
 		file, at := x.blob(j.Entry, f.Name)+" > sig; ", j.finding.ProvenOf(f.Name)
+		if j.finding.Err != nil && at.After(x.now) {
+			commands = append(commands, "# "+f.Name+" is of a time that is yet to come, and counts for nobody now")
+			continue
+		}
 		unrevoked := fmt.Sprintf(" p=%d t=%s revoked && ", bit(!at.IsZero()), receipt.TimeOf(x.moment(at)))
 		switch {
 		case f.Type == "ssh":
-			commands = append(commands, file+"p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig > said && `+
+			commands = append(commands, file+armored+" && p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig > said && `+
 				inUse+`k="$(sed 's/.* //' said)"`+unrevoked+`echo "$p" >> people; true`)
 		case f.Type == "openpgp" && carriesOpenPGP(j.covenant.Receipt):
-			commands = append(commands, file+onePacket+raw+" | "+withKeys+" --faked-system-time "+x.moment(at).UTC().Format("20060102T150405!")+" --status-fd 1 --verify sig - > said 2> gpg.log; grep -q '^.GNUPG:. GOODSIG ' said && "+
+			commands = append(commands, ": > said; "+file+onePacket+" && "+strongBinary+" && "+raw+" | "+withKeys+" --faked-system-time "+x.moment(at).UTC().Format("20060102T150405!")+" --status-fd 1 --verify sig - > said 2> gpg.log; grep -q '^.GNUPG:. GOODSIG ' said && "+
 				inUse+`k="$(sed -n 's/^.GNUPG:. VALIDSIG //p' said)"`+unrevoked+
 				`sed -n 's/^.GNUPG:. VALIDSIG \([0-9A-F]*\) .*/ \1/p' said | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
 		}
@@ -132,25 +133,70 @@ func (x explainer) takenOut(covenant *ledger.Entry, receipts bool) []string {
 	lines := func(from, file string) string {
 		return `sed -n '/^\.` + from + `\.at /{N;N;s/^[^ ]* "\(.*\)"\n[^ ]* "\(.*\)"\n[^ ]* "\(.*\)"$/\2 \3 \1/p;}' ` + file
 	}
-	commands := []string{x.readCovenant(covenant), lines(`revocations\[[0-9]*\]`, "covenant") + " > revoked"}
+	commands := append([]string{x.readCovenant(covenant), lines(`revocations\[[0-9]*\]`, "covenant") + " > revoked"}, x.otherForms(covenant, "revoked")...)
 	if !receipts {
 		return commands
 	}
-	for _, e := range x.inOrder() {
-		finding := x.chain.FindingOf(e.ID)
-		_, by := x.version(finding.Version)
-		if by == nil {
-			continue
+	for _, moment := range x.moments() {
+		commands = append(commands, ": > revoking")
+		for _, e := range moment {
+			_, by := x.version(x.chain.FindingOf(e.ID).Version)
+			commands = append(commands, x.quorum(vouched{e, x.chain.FindingOf(e.ID), by})...)
+			last := &commands[len(commands)-1]
+			if !slices.Contains(x.chain.Revoking, e.ID) {
+				*last = "! " + *last
+				continue
+			}
+			*last += " && " + lines("revocation", "other") + " >> revoking"
+			commands = append(commands, x.otherForms(e, "revoking")...)
 		}
-		commands = append(commands, x.quorum(vouched{e, finding, by})...)
-		last := &commands[len(commands)-1]
-		if slices.Contains(x.chain.Revoking, e.ID) {
-			*last += " && " + lines("revocation", "other") + " >> revoked"
-		} else {
-			*last = "! " + *last
-		}
+		commands = append(commands, "cat revoking >> revoked")
 	}
 	return append(commands, x.none(`"revocation":{"at":"`, x.revocations))
+}
+
+// otherForms adds to a file of keys that were taken out of use those that are the same
+// secret in another form, where a receipt revokes one.
+func (x explainer) otherForms(e *ledger.Entry, file string) []string {
+	var commands []string
+	for _, r := range revocationsIn(e.Receipt) {
+		for _, other := range x.chain.SameSecret(r.Key) {
+			commands = append(commands, fmt.Sprintf(`awk '$1 == "%s" { $1 = "%s"; print }' %s > same; cat same >> %s # for the eye: the two are one secret`, r.Key, other, file, file))
+		}
+	}
+	return commands
+}
+
+// revocationsIn are those of a receipt, and of the covenant that it carries.
+func revocationsIn(r *receipt.Receipt) []receipt.Revocation {
+	switch {
+	case r.Revocation != nil:
+		return []receipt.Revocation{*r.Revocation}
+	case r.Covenant != nil:
+		return r.Covenant.Revocations
+	case r.Genesis != nil && r.Genesis.Covenant != nil:
+		return r.Genesis.Covenant.Revocations
+	}
+	return nil
+}
+
+// moments are the revocations in the order in which they hold, those together that are
+// proven to be of one moment, as they do not judge each other; and then the others.
+func (x explainer) moments() [][]*ledger.Entry {
+	var all [][]*ledger.Entry
+	held := func(e *ledger.Entry) bool { return slices.Contains(x.chain.Revoking, e.ID) }
+	for _, e := range x.inOrder() {
+		finding := x.chain.FindingOf(e.ID)
+		if _, by := x.version(finding.Version); by == nil {
+			continue
+		}
+		if n := len(all) - 1; n >= 0 && held(all[n][0]) == held(e) && finding.Since.Equal(x.chain.FindingOf(all[n][0].ID).Since) {
+			all[n] = append(all[n], e)
+			continue
+		}
+		all = append(all, []*ledger.Entry{e})
+	}
+	return all
 }
 
 // inOrder are the revocations in the order in which they hold, and then the others.
@@ -178,7 +224,7 @@ func (x explainer) none(body string, but []*ledger.Entry) string {
 // enough of its principals have signed it, that no other follows, and that what was
 // accepted here before is among them.
 func (x explainer) covenants() []string {
-	commands := []string{written("counts.awk", "counts.awk")}
+	commands := []string{written("counts.awk", "counts.awk"), written("packet.awk", "packet.awk")}
 	for i, e := range x.versions {
 		commands = append(commands, fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", x.blob(e, "receipt.json"), e.ID))
 		if i == 0 || i > len(x.chain.Versions)-1 {
