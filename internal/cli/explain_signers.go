@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -16,9 +18,37 @@ import (
 // authority a and its place: names are strangers' words, and may be anything.
 
 // readCovenant puts the covenant that a receipt carries into the file covenant, one value
-// a line.
+// a line, without the keys that are none: the tools take some of them.
 func (x explainer) readCovenant(e *ledger.Entry) string {
-	return x.blob(e, "receipt.json") + ` | LC_ALL=C awk -f flat.awk | sed -n 's/^\.genesis\.covenant\././p; s/^\.covenant\././p' > covenant`
+	return x.blob(e, "receipt.json") + ` | LC_ALL=C awk -f flat.awk | sed -n 's/^\.genesis\.covenant\././p; s/^\.covenant\././p'` + withoutUnusable(e.Receipt) + ` > covenant`
+}
+
+// withoutUnusable leaves the keys out that a covenant has and that cannot be read, or are
+// of a type that counts no more.
+func withoutUnusable(r *receipt.Receipt) string {
+	var places []string
+	for i, p := range covenantIn(r).Principals {
+		for j, k := range p.Keys {
+			if _, err := sign.ParseKey(k.Type, k.Key); err != nil {
+				places = append(places, fmt.Sprintf(`/^\.principals\[%d\]\.keys\[%d\]\./d`, i, j))
+			}
+		}
+	}
+	if places == nil {
+		return ""
+	}
+	return " | sed '" + strings.Join(places, "; ") + "'"
+}
+
+// covenantIn is the covenant that a receipt carries, empty where it carries none.
+func covenantIn(r *receipt.Receipt) *receipt.Covenant {
+	switch {
+	case r.Covenant != nil:
+		return r.Covenant
+	case r.Genesis != nil && r.Genesis.Covenant != nil:
+		return r.Genesis.Covenant
+	}
+	return new(receipt.Covenant)
 }
 
 // readKeys does so, and puts its keys into the files allowed, keys.gpg and owners. It
@@ -43,11 +73,7 @@ const asHex = `od -An -v -tx1 | tr -d ' \n'`
 const distinct = `awk '{ same += there[$2]++; hex[NR] = $2; if ($1 !~ /^(sk-|openpgp$)/) end[NR] = substr($2, length($2) - 63) } END { for (i in end) for (j in hex) if (i != j && index(hex[j], end[i])) same = 1; exit same > 0 }' secrets`
 
 func carriesOpenPGP(r *receipt.Receipt) bool {
-	c := r.Covenant
-	if r.Genesis != nil {
-		c = r.Genesis.Covenant
-	}
-	return c != nil && slices.ContainsFunc(c.Principals, func(p receipt.Principal) bool {
+	return slices.ContainsFunc(covenantIn(r).Principals, func(p receipt.Principal) bool {
 		return slices.ContainsFunc(p.Keys, func(k receipt.PublicKey) bool { return k.Type == "openpgp" })
 	})
 }
@@ -169,15 +195,10 @@ func (x explainer) otherForms(e *ledger.Entry, file string) []string {
 
 // revocationsIn are those of a receipt, and of the covenant that it carries.
 func revocationsIn(r *receipt.Receipt) []receipt.Revocation {
-	switch {
-	case r.Revocation != nil:
+	if r.Revocation != nil {
 		return []receipt.Revocation{*r.Revocation}
-	case r.Covenant != nil:
-		return r.Covenant.Revocations
-	case r.Genesis != nil && r.Genesis.Covenant != nil:
-		return r.Genesis.Covenant.Revocations
 	}
-	return nil
+	return covenantIn(r).Revocations
 }
 
 // moments are the revocations in the order in which they hold, those together that are
