@@ -240,27 +240,3 @@ func (x explainer) evidence() []string {
 // listEvidence puts the names of the files that the receipt in the file flat says are
 // stored into the file listed.
 const listEvidence = `awk '/^\.evidence\[[0-9]+\]\.sha256 / { name = "evidence-" substr($2, 2, 64) } /^\.evidence\[[0-9]+\]\.stored true$/ { print name }' flat | LC_ALL=C sort -u > listed`
-
-// signatures explains that no signature is broken, whosever it is. A key of OpenPGP is
-// taken from the covenant, where it has any, else it must be in one's own keyring.
-func (x explainer) signatures() []string {
-	var commands []string
-	raw, gpg := x.blob(x.receipt, "receipt.json"), "gpg --batch"
-	if _, covenant := x.judgedBy(); covenant != nil && carriesOpenPGP(covenant.Receipt) {
-		commands, gpg = x.readKeys(covenant), withKeys
-	}
-	for _, f := range x.receipt.Files {
-		file := x.blob(x.receipt, f.Name) + " > sig; "
-		switch f.Type {
-		case "ssh":
-			commands = append(commands, file+raw+" | ssh-keygen -Y check-novalidate -n vaultmesh -s sig")
-		case "openpgp":
-			commands = append(commands, file+onePacket+raw+" | "+gpg+" --verify sig -")
-		}
-	}
-	return commands
-}
-
-// onePacket goes on where the file sig is one packet of OpenPGP: gpg verifies all that are
-// in a file.
-const onePacket = "test $(gpg --batch --list-packets sig | grep -c '^:') = 1 && "

@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/VaultSovereign/git-vaultmesh/internal/sign"
 	"github.com/VaultSovereign/git-vaultmesh/internal/trust"
 	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
 	"github.com/VaultSovereign/git-vaultmesh/ledger"
@@ -16,20 +17,45 @@ import (
 // authority a and its place: names are strangers' words, and may be anything.
 
 // readCovenant puts the covenant that a receipt carries into the file covenant, one value
-// a line.
+// a line, without the keys that are none: the tools take some of them.
 func (x explainer) readCovenant(e *ledger.Entry) string {
-	return x.blob(e, "receipt.json") + ` | LC_ALL=C awk -f flat.awk | sed -n 's/^\.genesis\.covenant\././p; s/^\.covenant\././p' > covenant`
+	return x.blob(e, "receipt.json") + ` | LC_ALL=C awk -f flat.awk | sed -n 's/^\.genesis\.covenant\././p; s/^\.covenant\././p'` + withoutUnusable(e.Receipt) + ` > covenant`
+}
+
+// withoutUnusable leaves the keys out that a covenant has and that cannot be read, or are
+// of a type that counts no more.
+func withoutUnusable(r *receipt.Receipt) string {
+	var places []string
+	for i, p := range covenantIn(r).Principals {
+		for j, k := range p.Keys {
+			if _, err := sign.ParseKey(k.Type, k.Key); err != nil {
+				places = append(places, fmt.Sprintf(`/^\.principals\[%d\]\.keys\[%d\]\./d`, i, j))
+			}
+		}
+	}
+	if places == nil {
+		return ""
+	}
+	return " | sed '" + strings.Join(places, "; ") + "'"
+}
+
+// covenantIn is the covenant that a receipt carries, empty where it carries none.
+func covenantIn(r *receipt.Receipt) *receipt.Covenant {
+	switch {
+	case r.Covenant != nil:
+		return r.Covenant
+	case r.Genesis != nil && r.Genesis.Covenant != nil:
+		return r.Genesis.Covenant
+	}
+	return new(receipt.Covenant)
 }
 
 // readKeys does so, and puts its keys into the files allowed, keys.gpg and owners. It
 // fails where two of the keys are one secret: whoever has both is one person.
 func (x explainer) readKeys(e *ledger.Entry) []string {
-	keys := func(kind string) string {
-		return `sed -n '/^\.principals\[[0-9]*\]\.keys\[[0-9]*\]\.key /{N;s/^\.principals\[\([0-9]*\)\]\.keys\[[0-9]*\]\.key "\(.*\)"\n[^ ]* "` + kind + `"$/p\1 \2/p;}' covenant`
-	}
-	commands := []string{x.readCovenant(e), keys("ssh") + " > allowed", `while read -r p type key; do echo "$type $(echo $key | base64 -d | ` + asHex + `)"; done < allowed > secrets`}
+	commands := []string{x.readCovenant(e), keysOf("ssh") + " > allowed", `while read -r p type key; do echo "$type $(echo $key | base64 -d | ` + asHex + `)"; done < allowed > secrets`}
 	if carriesOpenPGP(e.Receipt) {
-		commands = append(commands, ": > keys.gpg; "+keys("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; echo "openpgp $(`+asHex+` < key.gpg)" >> secrets; `+
+		commands = append(commands, ": > keys.gpg; "+keysOf("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; echo "openpgp $(cat key.gpg | `+asHex+`)" >> secrets; `+
 			`gpg --batch --show-keys --with-colons key.gpg | sed -n "s/^fpr:*\([0-9A-F]*\):.*/$p \1/p"; done > owners`,
 			"gpg --batch --show-keys --with-colons --with-keygrip keys.gpg | sed -n 's/^grp:*/openpgp /p' >> secrets")
 	}
@@ -46,11 +72,7 @@ const asHex = `od -An -v -tx1 | tr -d ' \n'`
 const distinct = `awk '{ same += there[$2]++; hex[NR] = $2; if ($1 !~ /^(sk-|openpgp$)/) end[NR] = substr($2, length($2) - 63) } END { for (i in end) for (j in hex) if (i != j && index(hex[j], end[i])) same = 1; exit same > 0 }' secrets`
 
 func carriesOpenPGP(r *receipt.Receipt) bool {
-	c := r.Covenant
-	if r.Genesis != nil {
-		c = r.Genesis.Covenant
-	}
-	return c != nil && slices.ContainsFunc(c.Principals, func(p receipt.Principal) bool {
+	return slices.ContainsFunc(covenantIn(r).Principals, func(p receipt.Principal) bool {
 		return slices.ContainsFunc(p.Keys, func(k receipt.PublicKey) bool { return k.Type == "openpgp" })
 	})
 }
@@ -77,24 +99,23 @@ func (x explainer) whoSigned(j vouched, meant func(name string) bool) []string {
 			continue
 		}
 		file, at := x.blob(j.Entry, f.Name)+" > sig; ", j.finding.ProvenOf(f.Name)
+		if j.finding.Err != nil && at.After(x.now) {
+			commands = append(commands, "# "+f.Name+" is of a time that is yet to come, and counts for nobody now")
+			continue
+		}
 		unrevoked := fmt.Sprintf(" p=%d t=%s revoked && ", bit(!at.IsZero()), receipt.TimeOf(x.moment(at)))
 		switch {
 		case f.Type == "ssh":
-			commands = append(commands, file+"p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig > said && `+
+			commands = append(commands, file+armored+" && p=$(ssh-keygen -Y find-principals -s sig -f allowed) && "+raw+` | ssh-keygen -Y verify -f allowed -I "$p" -n vaultmesh -s sig > said && `+
 				inUse+`k="$(sed 's/.* //' said)"`+unrevoked+`echo "$p" >> people; true`)
 		case f.Type == "openpgp" && carriesOpenPGP(j.covenant.Receipt):
-			commands = append(commands, file+onePacket+raw+" | "+withKeys+" --faked-system-time "+x.moment(at).UTC().Format("20060102T150405!")+" --status-fd 1 --verify sig - > said 2> gpg.log; grep -q '^.GNUPG:. GOODSIG ' said && "+
+			commands = append(commands, ": > said; "+file+onePacket+" && "+strongBinary+" && "+raw+" | "+withKeys+" --faked-system-time "+x.moment(at).UTC().Format("20060102T150405!")+" --status-fd 1 --verify sig - > said 2> gpg.log; grep -q '^.GNUPG:. GOODSIG ' said && "+
 				inUse+`k="$(sed -n 's/^.GNUPG:. VALIDSIG //p' said)"`+unrevoked+
 				`sed -n 's/^.GNUPG:. VALIDSIG \([0-9A-F]*\) .*/ \1/p' said | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
 		}
 	}
 	return commands
 }
-
-// inUse reads the file revoked, in which each line is a key, a reason and a time. It fails
-// where one of the keys k was out of use at the time t, or compromised and nothing proves (p)
-// that the signature is older.
-const inUse = `awk 'index(" " k " ", " " $1 " ") && (!p && $2 == "compromised" || $3 <= t) { out = 1 } END { exit out }' `
 
 // moment is when a signature is judged.
 func (x explainer) moment(proven time.Time) time.Time {
@@ -126,44 +147,6 @@ func (x explainer) quorum(j vouched) []string {
 
 func all(string) bool { return true }
 
-// takenOut writes the file revoked: out of the covenant that a receipt carries, and of
-// revocations by receipts of their own.
-func (x explainer) takenOut(covenant *ledger.Entry, receipts bool) []string {
-	lines := func(from, file string) string {
-		return `sed -n '/^\.` + from + `\.at /{N;N;s/^[^ ]* "\(.*\)"\n[^ ]* "\(.*\)"\n[^ ]* "\(.*\)"$/\2 \3 \1/p;}' ` + file
-	}
-	commands := []string{x.readCovenant(covenant), lines(`revocations\[[0-9]*\]`, "covenant") + " > revoked"}
-	if !receipts {
-		return commands
-	}
-	for _, e := range x.inOrder() {
-		finding := x.chain.FindingOf(e.ID)
-		_, by := x.version(finding.Version)
-		if by == nil {
-			continue
-		}
-		commands = append(commands, x.quorum(vouched{e, finding, by})...)
-		last := &commands[len(commands)-1]
-		if slices.Contains(x.chain.Revoking, e.ID) {
-			*last += " && " + lines("revocation", "other") + " >> revoked"
-		} else {
-			*last = "! " + *last
-		}
-	}
-	return append(commands, x.none(`"revocation":{"at":"`, x.revocations))
-}
-
-// inOrder are the revocations in the order in which they hold, and then the others.
-func (x explainer) inOrder() []*ledger.Entry {
-	place := func(e *ledger.Entry) int {
-		if i := slices.Index(x.chain.Revoking, e.ID); i >= 0 {
-			return i
-		}
-		return len(x.chain.Revoking)
-	}
-	return slices.SortedStableFunc(slices.Values(x.revocations), func(a, b *ledger.Entry) int { return cmp.Compare(place(a), place(b)) })
-}
-
 // none explains that no other receipts have a body that begins so, as no text within a
 // receipt does, than some.
 func (x explainer) none(body string, but []*ledger.Entry) string {
@@ -178,7 +161,7 @@ func (x explainer) none(body string, but []*ledger.Entry) string {
 // enough of its principals have signed it, that no other follows, and that what was
 // accepted here before is among them.
 func (x explainer) covenants() []string {
-	commands := []string{written("counts.awk", "counts.awk")}
+	commands := []string{written("counts.awk", "counts.awk"), written("packet.awk", "packet.awk")}
 	for i, e := range x.versions {
 		commands = append(commands, fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", x.blob(e, "receipt.json"), e.ID))
 		if i == 0 || i > len(x.chain.Versions)-1 {
@@ -224,17 +207,6 @@ func (x explainer) signers() []string {
 	commands := x.takenOut(x.revoking())
 	commands = append(commands, x.whoSigned(vouched{x.receipt, x.finding, covenant}, all)...)
 	return append(commands, enough("flat"))
-}
-
-// revoking is the covenant whose revocations are about the receipt, and whether those by
-// receipts are too: of a covenant, those of the one before.
-func (x explainer) revoking() (covenant *ledger.Entry, receipts bool) {
-	for i, e := range x.versions {
-		if e.ID == x.receipt.ID {
-			return x.versions[max(i-1, 0)], false
-		}
-	}
-	return x.versions[len(x.versions)-1], true
 }
 
 // sealSigners explains that enough principals have signed a seal.

@@ -75,7 +75,7 @@ func (x explainer) rails() []string {
 	if x.receipt.Receipt == nil || covenant == nil || x.covenant == nil || len(x.chain.Rails(x.receipt.Receipt)) == 0 {
 		return nil
 	}
-	if len(stamps) == 0 && !x.finding.Since.IsZero() {
+	if len(stamps) == 0 && !x.finding.Since.IsZero() && !slices.ContainsFunc(x.chain.Rails(x.receipt.Receipt), severalStamps) {
 		return []string{"# no token counts, and the seal of step 16 proves the time"}
 	}
 	stamped := func(name string) bool {
@@ -87,6 +87,9 @@ func (x explainer) rails() []string {
 	return append(commands, x.readCovenant(x.versions[len(x.versions)-1]),
 		"LC_ALL=C awk -f counts.awk reading=receipt flat reading=covenant covenant reading=names names reading=rails rails")
 }
+
+// severalStamps tells whether a rail asks for more than the one time that a seal proves.
+func severalStamps(r trust.Rail) bool { return r.Count > 1 }
 
 // whoStamped puts the authorities whose tokens hold, as the file names says of them, into
 // the file rails.

@@ -151,6 +151,23 @@ func (c *Chain) Revocations() []receipt.Revocation {
 // Keys are those of all covenants, of those that are out of force too.
 func (c *Chain) Keys() sign.Ring { return slices.Clone(c.keys) }
 
+// SameSecret are the other fingerprints under which the covenants have the secret of a
+// key or subkey, sorted: who can sign by the one can sign by the others.
+func (c *Chain) SameSecret(fingerprint string) []string {
+	var same []string
+	for _, r := range resolve([]receipt.Revocation{{Key: fingerprint}}, c.keys) {
+		for _, k := range c.keys {
+			for _, other := range k.Fingerprints() {
+				if m, ok := k.Material(other); ok && other != fingerprint && slices.Contains(r.materials, m) {
+					same = append(same, other)
+				}
+			}
+		}
+	}
+	slices.Sort(same)
+	return slices.Compact(same)
+}
+
 // Holder is a key of the covenant in force.
 type Holder struct {
 	Principal string
