@@ -150,8 +150,28 @@ func (p Place) Accept(ctx context.Context, peer string) (before, now gitrepo.OID
 		return before, "", fault.New(fault.NoChange, "nothing of %s is held back", peer).With("command", "peer")
 	}
 	now = refs[incoming]
+	if err := p.ours(ctx, peer, now); err != nil {
+		return before, now, err
+	}
 	if err := p.Repo.UpdateLogged(ctx, seen, now, before, "vaultmesh: accepted of "+peer); err != nil {
 		return before, now, err
 	}
 	return before, now, p.Repo.DeleteRef(ctx, incoming, now)
+}
+
+// ours sees that what a peer showed is of this ledger: nobody accepts another one by the
+// way. The faults are OtherLedger (VM516) and BadLedgerRef (VM502).
+func (p Place) ours(ctx context.Context, peer string, head gitrepo.OID) error {
+	here, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	theirs, err := ledger.OpenCommit(ctx, p.Repo, p.Ref, head)
+	if fault.Has(err, fault.BadLedgerRef) {
+		return Arrival{Peer: peer, Head: head}.noLedger(err)
+	}
+	if err != nil {
+		return err
+	}
+	return p.sameLedger(ctx, here, theirs, peer)
 }
