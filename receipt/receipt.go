@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -247,7 +248,14 @@ func explain(b []byte) error {
 	return fault.New(fault.BadField, "a field is null, empty or misspelled: written again, the receipt differs")
 }
 
-func notAReceipt(err error) error { return fault.New(fault.BadField, "not a receipt").Because(err) }
+func notAReceipt(err error) error {
+	var other *json.UnmarshalTypeError
+	if errors.As(err, &other) {
+		field := cmp.Or(other.Field, "the whole")
+		return fault.New(fault.BadField, "not a receipt: %.80q cannot be of the type %s", field, other.Value)
+	}
+	return fault.New(fault.BadField, "not a receipt").Because(err)
+}
 
 // schemaForm is what later versions of the format may call themselves.
 var schemaForm = regexp.MustCompile(`^vaultmesh\.receipt/v[1-9][0-9]{0,5}$`)
