@@ -28,7 +28,7 @@ func (x explainer) takenOut(covenant *ledger.Entry, receipts bool) []string {
 		commands = append(commands, ": > revoking")
 		for _, e := range moment {
 			_, by := x.version(x.chain.FindingOf(e.ID).Version)
-			commands = append(commands, x.quorum(vouched{e, x.chain.FindingOf(e.ID), by})...)
+			commands = append(commands, x.quorum(vouched{e, x.chain.FindingOf(e.ID), by}, all)...)
 			last := &commands[len(commands)-1]
 			if !slices.Contains(x.chain.Revoking, e.ID) {
 				*last = "! " + *last

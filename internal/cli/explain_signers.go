@@ -50,26 +50,23 @@ func covenantIn(r *receipt.Receipt) *receipt.Covenant {
 	return new(receipt.Covenant)
 }
 
-// readKeys does so, and puts its keys into the files allowed, keys.gpg and owners. It
-// fails where two of the keys are one secret: whoever has both is one person.
+// readKeys does so, and puts its keys into the files allowed, keys.gpg and owners, what gpg
+// says of them into packets, and the principals who have one secret into the file one.
 func (x explainer) readKeys(e *ledger.Entry) []string {
-	commands := []string{x.readCovenant(e), keysOf("ssh") + " > allowed", `while read -r p type key; do echo "$type $(echo $key | base64 -d | ` + asHex + `)"; done < allowed > secrets`}
+	commands := []string{x.readCovenant(e), keysOf("ssh") + " > allowed", `while read -r p type key; do echo "$type $(echo $key | base64 -d | ` + asHex + `) $p"; done < allowed > secrets`}
 	if carriesOpenPGP(e.Receipt) {
-		commands = append(commands, ": > keys.gpg; "+keysOf("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; echo "openpgp $(cat key.gpg | `+asHex+`)" >> secrets; `+
-			`gpg --batch --show-keys --with-colons key.gpg | sed -n "s/^fpr:*\([0-9A-F]*\):.*/$p \1/p"; done > owners`,
-			"gpg --batch --show-keys --with-colons --with-keygrip keys.gpg | sed -n 's/^grp:*/openpgp /p' >> secrets")
+		commands = append(commands, ": > keys.gpg; "+keysOf("openpgp")+` | while read -r p key; do echo $key | base64 -d > key.gpg; cat key.gpg >> keys.gpg; echo "openpgp $(cat key.gpg | `+asHex+`) $p" >> secrets; `+
+			`gpg --batch --show-keys --with-colons --with-keygrip key.gpg > said; sed -n "s/^grp:*\([^:]*\):.*/openpgp \1 $p/p" said >> secrets; sed -n "s/^fpr:*\([0-9A-F]*\):.*/$p \1/p" said; done > owners`,
+			"gpg --batch --list-packets keys.gpg > packets")
 	}
-	if i := slices.Index(x.versions, e); i >= 0 && x.chain.Versions[i].SharesKeys() {
-		return append(commands, "# for the eye: two keys of this covenant are one secret, and whoever has both is one person")
-	}
-	return append(commands, distinct)
+	return append(commands, sharing)
 }
 
 const asHex = `od -An -v -tx1 | tr -d ' \n'`
 
-// distinct fails where the end of a key of SSH, which is of its number, is in another key,
-// or a whole key, or what gpg calls its keygrip, is there twice.
-const distinct = `awk '{ same += there[$2]++; hex[NR] = $2; if ($1 !~ /^(sk-|openpgp$)/) end[NR] = substr($2, length($2) - 63) } END { for (i in end) for (j in hex) if (i != j && index(hex[j], end[i])) same = 1; exit same > 0 }' secrets`
+// sharing finds two keys that are one secret: the end of a key of SSH, which is of its
+// number, is in another key, or a whole key, or what gpg calls its keygrip, is there twice.
+const sharing = `awk '{ if ($2 in first) print first[$2], $3; else first[$2] = $3; hex[NR] = $2; who[NR] = $3; if ($1 !~ /^(sk-|openpgp$)/) end[NR] = substr($2, length($2) - 63) } END { for (i in end) for (j in hex) if (i != j && index(hex[j], end[i])) print who[i], who[j] }' secrets > one`
 
 func carriesOpenPGP(r *receipt.Receipt) bool {
 	return slices.ContainsFunc(covenantIn(r).Principals, func(p receipt.Principal) bool {
@@ -110,6 +107,7 @@ func (x explainer) whoSigned(j vouched, meant func(name string) bool) []string {
 				inUse+`k="$(sed 's/.* //' said)"`+unrevoked+`echo "$p" >> people; true`)
 		case f.Type == "openpgp" && carriesOpenPGP(j.covenant.Receipt):
 			commands = append(commands, ": > said; "+file+onePacket+" && "+strongBinary+" && "+raw+" | "+withKeys+" --faked-system-time "+x.moment(at).UTC().Format("20060102T150405!")+" --status-fd 1 --verify sig - > said 2> gpg.log; grep -q '^.GNUPG:. GOODSIG ' said && "+
+				fmt.Sprintf(`awk -f selfsigned.awk k="$(sed -n 's/^.GNUPG:. VALIDSIG //p' said)" t=%d packets && `, x.moment(at).Unix())+
 				inUse+`k="$(sed -n 's/^.GNUPG:. VALIDSIG //p' said)"`+unrevoked+
 				`sed -n 's/^.GNUPG:. VALIDSIG \([0-9A-F]*\) .*/ \1/p' said | grep -F -f - owners | cut -d' ' -f1 >> people; true`)
 		}
@@ -135,14 +133,14 @@ func bit(is bool) int {
 // enough compares the file people with what the covenant asks for of a receipt whose
 // values are in a file.
 func enough(values string) string {
-	return "LC_ALL=C awk -f counts.awk reading=receipt " + values + " reading=covenant covenant reading=people people"
+	return "LC_ALL=C awk -f counts.awk reading=receipt " + values + " reading=covenant covenant reading=one one reading=people people"
 }
 
 // quorum explains that enough principals have signed a receipt other than the one that is
-// explained.
-func (x explainer) quorum(j vouched) []string {
+// explained, by those of its signatures that some say to be meant.
+func (x explainer) quorum(j vouched, meant func(name string) bool) []string {
 	commands := append([]string{x.blob(j.Entry, "receipt.json") + " | LC_ALL=C awk -f flat.awk > other"}, x.dated(j)...)
-	return append(append(commands, x.whoSigned(j, all)...), enough("other"))
+	return append(append(commands, x.whoSigned(j, meant)...), enough("other"))
 }
 
 func all(string) bool { return true }
@@ -161,14 +159,14 @@ func (x explainer) none(body string, but []*ledger.Entry) string {
 // enough of its principals have signed it, that no other follows, and that what was
 // accepted here before is among them.
 func (x explainer) covenants() []string {
-	commands := []string{written("counts.awk", "counts.awk"), written("packet.awk", "packet.awk")}
+	commands := []string{written("counts.awk", "counts.awk"), written("packet.awk", "packet.awk"), written("selfsigned.awk", "selfsigned.awk")}
 	for i, e := range x.versions {
 		commands = append(commands, fmt.Sprintf("test $(%s | sha256sum | cut -c1-64) = %s", x.blob(e, "receipt.json"), e.ID))
 		if i == 0 || i > len(x.chain.Versions)-1 {
 			continue
 		}
 		commands = append(commands, x.takenOut(x.versions[i-1], false)...)
-		commands = append(commands, x.quorum(vouched{e, x.chain.FindingOf(e.ID), x.versions[i-1]})...)
+		commands = append(commands, x.quorum(vouched{e, x.chain.FindingOf(e.ID), x.versions[i-1]}, all)...)
 		commands = append(commands, fmt.Sprintf(`test $(grep -c -x -F -e '.covenant.previous "%s"' -e '.covenant.version %d' other) = 2`, x.versions[i-1].ID, x.chain.Versions[i].Covenant.Version))
 	}
 	for _, e := range x.rivals {
@@ -179,19 +177,22 @@ func (x explainer) covenants() []string {
 }
 
 // rival explains that a covenant which would follow on one of the versions is not signed
-// by enough of its principals.
+// by enough of its principals, or was not yet when the one that follows was.
 func (x explainer) rival(e *ledger.Entry) []string {
 	i := slices.IndexFunc(x.versions, func(v *ledger.Entry) bool { return v.ID == e.Receipt.Covenant.Previous })
 	if i < 0 {
 		return nil
 	}
-	commands := append(x.takenOut(x.versions[i], false), x.quorum(vouched{e, x.chain.FindingOf(e.ID), x.versions[i]})...)
-	last := &commands[len(commands)-1]
-	if slices.ContainsFunc(x.chain.Breaches, func(b trust.Breach) bool { return b.ID == e.ID }) {
-		*last += " # for the eye: it is signed too, and step 15 of the two says which is older"
-	} else {
-		*last = "! " + *last
+	j, meant := vouched{e, x.chain.FindingOf(e.ID), x.versions[i]}, all
+	if i+1 < len(x.chain.Versions) && !x.chain.Versions[i+1].From.IsZero() && slices.ContainsFunc(x.chain.Breaches, func(b trust.Breach) bool { return b.ID == e.ID }) {
+		meant = func(name string) bool {
+			at := j.finding.ProvenOf(name)
+			return !at.IsZero() && !at.After(x.chain.Versions[i+1].From)
+		}
 	}
+	commands := append(x.takenOut(x.versions[i], false), x.quorum(j, meant)...)
+	last := &commands[len(commands)-1]
+	*last = "! " + *last
 	return commands
 }
 
@@ -215,7 +216,7 @@ func (x explainer) sealSigners(s verify.Sealing) []string {
 	if covenant == nil {
 		return nil
 	}
-	return append(x.takenOut(x.versions[len(x.versions)-1], true), x.quorum(vouched{s.Seal, s.Finding, covenant})...)
+	return append(x.takenOut(x.versions[len(x.versions)-1], true), x.quorum(vouched{s.Seal, s.Finding, covenant}, all)...)
 }
 
 // judgedBy is the version by which the receipt was judged, and the receipt that carries

@@ -254,22 +254,22 @@ func plainly(t *testing.T, e *ledger.Entry) (string, error) {
 
 // One secret is found in two keys: of SSH, of SSH and OpenPGP, and of OpenPGP, where gpg
 // calls both by one keygrip.
-func TestExplainedDistinct(t *testing.T) {
+func TestExplainedSharing(t *testing.T) {
 	ed := "0000000b7373682d6564323535313900000020" + strings.Repeat("ab", 32)
 	other := "0000000b7373682d6564323535313900000020" + strings.Repeat("cd", 32)
-	for secrets, want := range map[string]bool{
-		"ssh-ed25519 " + ed + "\nssh-ed25519 " + other:                                     true,
-		"ssh-ed25519 " + ed + "\nssh-rsa 00000001" + strings.Repeat("ab", 32):              false,
-		"ssh-ed25519 " + ed + "\nopenpgp 99040740" + strings.Repeat("ab", 32) + "00":       false,
-		"ssh-ed25519 " + other + "\nopenpgp 99040740" + strings.Repeat("ab", 32) + "00":    true,
-		"openpgp 9904\nopenpgp 9905\nopenpgp KEYGRIP:\nopenpgp KEYGRIP:":                   false,
-		"openpgp 9904\nopenpgp 9905\nopenpgp KEYGRIP:\nopenpgp OTHER:":                     true,
-		"sk-ssh-ed25519@openssh.com 07" + ed + "\nsk-ssh-ed25519@openssh.com 08" + ed + "": true,
+	for secrets, want := range map[string]string{
+		"ssh-ed25519 " + ed + " p0\nssh-ed25519 " + other + " p1":                                "",
+		"ssh-ed25519 " + ed + " p0\nssh-rsa 00000001" + strings.Repeat("ab", 32) + " p1":         "p0 p1\np1 p0\n",
+		"ssh-ed25519 " + ed + " p0\nopenpgp 99040740" + strings.Repeat("ab", 32) + "00 p2":       "p0 p2\n",
+		"ssh-ed25519 " + other + " p0\nopenpgp 99040740" + strings.Repeat("ab", 32) + "00 p1":    "",
+		"openpgp 9904 p0\nopenpgp 9905 p1\nopenpgp GRIP p0\nopenpgp GRIP p1":                     "p0 p1\n",
+		"openpgp 9904 p0\nopenpgp 9905 p1\nopenpgp GRIP p0\nopenpgp OTHER p1":                    "",
+		"sk-ssh-ed25519@openssh.com 07" + ed + " p0\nsk-ssh-ed25519@openssh.com 08" + ed + " p1": "",
 	} {
-		cmd := exec.Command("sh", "-c", "cat > secrets; "+distinct)
+		cmd := exec.Command("sh", "-c", "cat > secrets; "+sharing+"; LC_ALL=C sort one")
 		cmd.Dir, cmd.Stdin = t.TempDir(), strings.NewReader(secrets+"\n")
-		if out, err := cmd.CombinedOutput(); (err == nil) != want {
-			t.Errorf("%s: %v %s", secrets, err, out)
+		if out, err := cmd.Output(); err != nil || string(out) != want {
+			t.Errorf("%s: %v %q", secrets, err, out)
 		}
 	}
 }

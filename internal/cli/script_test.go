@@ -56,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"noleftovers": cmdNoLeftovers,
 			"repeat":      cmdRepeat,
 			"plant":       cmdPlant,
+			"agrees":      cmdAgrees,
 			"uproot":      cmdUproot,
 			"sync":        cmdSync,
 			"peak":        cmdPeak,

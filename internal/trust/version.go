@@ -82,20 +82,6 @@ func (v *Version) Fingerprints() []string {
 	return list
 }
 
-// SharesKeys tells whether two of its keys are one secret in two forms.
-func (v *Version) SharesKeys() bool {
-	seen := make(map[[sha256.Size]byte]bool)
-	for _, k := range v.keys {
-		for _, m := range k.Materials() {
-			if seen[m] {
-				return true
-			}
-			seen[m] = true
-		}
-	}
-	return false
-}
-
 // names lists principals, each once, sorted.
 func names(who []*person) []string {
 	list := []string{}

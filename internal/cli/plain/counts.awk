@@ -2,7 +2,7 @@
 # asks for of a receipt: of its thresholds people, p and their place in the covenant, and
 # of its rules the authorities of time-stamps, a and their place. It reads before, as
 # flatten.awk printed them, the receipt, the covenant, and where the authorities have
-# their names.
+# their names; and which people have a secret in common.
 function inner(v) { return substr(v, 2, length(v) - 2) }
 function glob(pattern, s, parts, part, i, found) {
 	parts = split(pattern, part, "*");
@@ -37,12 +37,16 @@ reading == "covenant" && at[1] == ".rules" && at[3] == ".require.timestamps" { s
 reading == "names" && at[1] == ".tsas" && at[3] == ".name" { names["a" at[2]] = value }
 reading == "people" || reading == "rails" { there[$1] }
 
+# Principals who have one secret are one person.
+function person(p) { while (p in same) p = same[p]; return p }
+reading == "one" && person($1) != person($2) { same[person($1)] = person($2) }
+
 function lacks(many, least) { if (many + 0 < least + 0) failed = 1 }
-function signers(one, key, p, n) {
+function signers(one, key, p, n, counted) {
 	for (one in count) {
 		split(one, key, SUBSEP); if (!concerns(key[1])) continue;
-		any = 1; n = 0;
-		for (p in there) n += !(one in group) || (p, group[one]) in groups;
+		any = 1; n = 0; split("", counted);
+		for (p in there) if (!(one in group) || (p, group[one]) in groups) n += !counted[person(p)]++;
 		lacks(n, count[one]) }
 	if (!any) { for (p in there) any = 1; lacks(any, 1) } }
 function stamped(rule, a, n) {
