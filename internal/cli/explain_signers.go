@@ -190,7 +190,8 @@ func (x explainer) rival(e *ledger.Entry) []string {
 			return !at.IsZero() && !at.After(x.chain.Versions[i+1].From)
 		}
 	}
-	commands := append(x.takenOut(x.versions[i], false), x.quorum(j, meant)...)
+	waits := slices.ContainsFunc(x.chain.Waiting, func(w trust.Waiting) bool { return w.ID == e.ID }) // also for keys that receipts revoked
+	commands := append(x.takenOut(x.versions[i], waits), x.quorum(j, meant)...)
 	last := &commands[len(commands)-1]
 	*last = "! " + *last
 	return commands
