@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"reflect"
@@ -40,6 +41,7 @@ type Env struct {
 	Stderr        io.Writer
 	Now           func() time.Time
 	ProgressAfter time.Duration // how long work may take in silence
+	Templates     fs.FS         // of services, a folder each; nil for those of the program
 }
 
 // Process is the real process, as one of the two programs.
@@ -91,6 +93,7 @@ type vaultmeshGrammar struct {
 	Seal      sealCmd      `cmd:"" help:"sign one root over everything in the ledger so far"`
 	Timestamp timestampCmd `cmd:"" help:"get time-stamps for receipts"`
 	TSA       tsaCmd       `cmd:"" name:"tsa" help:"say which time-stamp authorities are asked, or be one"`
+	Spawn     spawnCmd     `cmd:"" help:"make a service from a template, and record it"`
 	Sync      syncCmd      `cmd:"" help:"take what peers have, merge it, and push"`
 	Peer      peerCmd      `cmd:"" help:"say which remotes are met"`
 	Merge     mergeCmd     `cmd:"" help:"merge a ledger that is here, or that a bundle carries"`
@@ -386,8 +389,14 @@ func formatIn(args []string) string {
 // open opens the repository and reads the configuration. A read that judges
 // asks no remote for objects that are not here.
 func (a *app) open(noLazyFetch bool) error {
+	return a.openAs(gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch})
+}
+
+// openAs opens a repository that is perhaps not the one of the folder that the user is in. Where there
+// is none, the configuration is read all the same.
+func (a *app) openAs(o gitrepo.Options) error {
 	var err error
-	if a.repo, a.gitConfig, err = gitrepo.Look(a.ctx, gitrepo.Options{Env: a.env.Environ, NoLazyFetch: noLazyFetch}); err != nil {
+	if a.repo, a.gitConfig, err = gitrepo.Look(a.ctx, o); err != nil {
 		return err
 	}
 	if a.config, err = config.Load(a.gitConfig); err != nil {

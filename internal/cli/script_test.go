@@ -34,6 +34,9 @@ func run(program string) {
 		zone := env.Now().Location()
 		env.Now = func() time.Time { return at.In(zone) }
 	}
+	if dir := os.Getenv("TEST_TEMPLATES"); dir != "" {
+		env.Templates = os.DirFS(dir)
+	}
 	os.Exit(Main(env))
 }
 

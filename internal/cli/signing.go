@@ -45,7 +45,7 @@ func (f signing) orUnsigned(a *app, off bool) (sign.Signer, error) {
 // withoutKey is the advice of a command that found no key to sign with.
 func withoutKey(program, command string) string {
 	advice := "sign with the key that signs your commits (git config user.signingKey), or make one:\ngit vaultmesh key generate"
-	if flag := map[string]string{"record": "--no-sign", "attest": "--no-sign", "reproduce": "--no-sign", "init": "--no-key"}[command]; flag != "" {
+	if flag := map[string]string{"record": "--no-sign", "attest": "--no-sign", "reproduce": "--no-sign", "init": "--no-key", "spawn": "--no-key"}[command]; flag != "" {
 		advice += "\nor say that nobody is to vouch for it:\n" + program + " " + command + " " + flag
 	}
 	return advice

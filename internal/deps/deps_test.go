@@ -19,11 +19,11 @@ const module = "github.com/VaultSovereign/git-vaultmesh"
 var rows = [][]string{
 	{"internal/fault"},
 	{"internal/canon", "internal/counterfeit", "internal/gitrepo", "internal/lockfile"},
-	{"internal/archive", "internal/bundle", "internal/ci", "internal/merkle", "internal/sign", "internal/tsa", "hooks", "receipt"},
+	{"internal/archive", "internal/bundle", "internal/ci", "internal/merkle", "internal/sign", "internal/tsa", "hooks", "receipt", "templates"},
 	{"internal/policy", "internal/query", "internal/rules", "internal/trust", "ledger", "notes"},
 	{"internal/anchor", "internal/annotate", "internal/config", "internal/index", "internal/verify"},
 	{"internal/attest", "internal/federation", "internal/proof", "internal/recall", "internal/record", "internal/repair", "internal/setup"},
-	{"internal/doctor", "internal/guard", "internal/release"},
+	{"internal/doctor", "internal/guard", "internal/release", "internal/spawn"},
 	{"internal/cli"},
 	{"cmd/git-remembrancer", "cmd/git-vaultmesh", "internal/bench"},
 }
@@ -95,7 +95,7 @@ var doors = []struct {
 	{"reads the process environment", regexp.MustCompile(`\bos\.(Getenv|LookupEnv|Environ)\(`), "internal/cli/cli.go ledger/ledger.go internal/bench/"},
 	{"prints", regexp.MustCompile(`\bfmt\.(Print|Println|Printf)\(|os\.Stdout|os\.Stderr`), "internal/cli/output.go internal/cli/cli.go internal/bench/"},
 	{"reads the clock", regexp.MustCompile(`\btime\.(Now|Since|Until)\b`), "internal/cli/cli.go internal/bench/"},
-	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/attest/run.go internal/sign/program.go internal/cli/pager.go internal/cli/editor.go internal/bench/"},
+	{"starts a process", regexp.MustCompile(`\bexec\.Command`), "internal/gitrepo/git.go internal/attest/run.go internal/sign/program.go internal/spawn/tools.go internal/cli/pager.go internal/cli/editor.go internal/bench/"},
 	{"moves a ref", regexp.MustCompile(`"(update-ref|fast-import)"`), "internal/gitrepo/refs.go internal/bench/"},
 	{"runs before main", regexp.MustCompile(`(?m)^func init\(\)`), "nowhere"},
 }

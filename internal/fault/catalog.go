@@ -146,6 +146,26 @@ const (
 	Interrupted      Code = "VM902" // stopped by the user
 	OutputFailed     Code = "VM903" // standard output cannot be written
 	BadProofFile     Code = "VM904" // a mailed proof that is no canonical archive
+
+	BadName             Code = "VM801" // a name that a service cannot have
+	FolderInTheWay      Code = "VM802" // something is where a service is to be made
+	NoTemplate          Code = "VM803" // no template of that type
+	BadOption           Code = "VM804" // an option that a template has not
+	OptionRefused       Code = "VM805" // an option that is known, and not offered
+	BadAnswer           Code = "VM806" // an answer against the rule of its question
+	BadTemplate         Code = "VM807" // a template that cannot be read
+	TemplateEscapes     Code = "VM808" // a template with a path or link that leads elsewhere
+	TemplateCycle       Code = "VM809" // a template that calls itself
+	TemplateFunction    Code = "VM810" // a template that calls a function that there is not
+	TemplateVariable    Code = "VM811" // a template that prints what it has not, or what must be quoted
+	TemplateTooMuch     Code = "VM812" // a template that is too large, or takes too long
+	BadTemplateAddress  Code = "VM813" // an address of templates that is none
+	TemplateUnreachable Code = "VM814" // a repository of templates that cannot be fetched
+	ToolMissing         Code = "VM815" // a program that a service needs is missing or too old
+	NotSpawned          Code = "VM816" // a folder that was not made by spawn
+	Uncommitted         Code = "VM817" // changes that are not committed, where a merge is to be made
+	UpdateConflicts     Code = "VM818" // an update that a person has to finish
+	OtherOutput         Code = "VM819" // a commit that does not have what its spawn receipt says
 )
 
 // Entry is what the catalog says of a code.
@@ -326,4 +346,24 @@ var catalog = map[Code]Entry{
 	Interrupted:     {ExitInterrupted, "interrupted", "nothing is half-written; run the command again"},
 	OutputFailed:    {ExitOther, "output cannot be written", "look at the disk or the program that reads the output"},
 	BadProofFile:    {ExitInvalid, "proof file is malformed", "it was cut off, changed or packed anew on its way; get it again from where it was made, as an attachment"},
+
+	BadName:             {ExitUsage, "name that a service cannot have", "choose another; it becomes a folder, a module, an image and an object of Kubernetes, such as my-service"},
+	FolderInTheWay:      {ExitUsage, "folder is in the way", "nothing is written over; name a folder that is not there, or is empty:\n--output DIR"},
+	NoTemplate:          {ExitNotFound, "no such template", "see what there is:\ngit vaultmesh spawn list"},
+	BadOption:           {ExitUsage, "no such option", "see which options the template has:\ngit vaultmesh spawn show {type}"},
+	OptionRefused:       {ExitUsage, "option is not offered", "leave it out; what cannot be tested is not written. What is offered:\ngit vaultmesh spawn show {type}"},
+	BadAnswer:           {ExitUsage, "answer cannot be taken", "see what is asked and which answers there are, then give another:\ngit vaultmesh spawn show {type}\n--set {question}=VALUE"},
+	BadTemplate:         {ExitInvalid, "template cannot be read", "mend the template; how one is written is in docs/templates.md"},
+	TemplateEscapes:     {ExitInvalid, "template leads elsewhere", "do not use this template; its files must be plain files whose paths stay within the folder (docs/templates.md)"},
+	TemplateCycle:       {ExitInvalid, "template calls itself", "mend the template: what it calls must not come back to it"},
+	TemplateFunction:    {ExitInvalid, "template calls an unknown function", "mend the template: which functions there are is in docs/templates.md"},
+	TemplateVariable:    {ExitInvalid, "template cannot be filled in", "mend the template: it may print what it asks, and what a person answers freely through quote, pyquote, goquote, shquote or md (docs/templates.md)"},
+	TemplateTooMuch:     {ExitInvalid, "template is too large", "do not use this template, or mend it; the limits are in docs/templates.md"},
+	BadTemplateAddress:  {ExitUsage, "not an address of templates", "name a repository that git fetches from, and a tag, branch or commit of it:\n--template https://HOST/PATH.git@REF"},
+	TemplateUnreachable: {ExitPeer, "templates cannot be fetched", "try it with git alone:\ngit ls-remote {url}"},
+	ToolMissing:         {ExitOther, "tools are missing or too old", "{how}"},
+	NotSpawned:          {ExitNotFound, "not made by spawn", "go to the folder that spawn made, or name it; the ledger knows these:\ngit remembrancer list spawns"},
+	Uncommitted:         {ExitRepository, "changes are not committed", "commit them, or put them away, so that the update cannot take them away:\ngit status\ngit stash"},
+	UpdateConflicts:     {ExitOther, "update has conflicts", "mend the files that are named, then finish the merge, or give it up:\ngit add FILE && git commit\ngit merge --abort"},
+	OtherOutput:         {ExitInvalid, "commit has other files than its receipt says", "compare with another clone; an update has no base to begin from:\ngit vaultmesh show {receipt}"},
 }

@@ -223,6 +223,17 @@ func (r *Repo) DeleteRef(ctx context.Context, name string, old OID) error {
 	return r.swapFault(context.WithoutCancel(ctx), name, "", old, err)
 }
 
+// TakeBack moves the branch that is checked out back from a commit to its parent, "" for none, if
+// that commit is where it is.
+func (r *Repo) TakeBack(ctx context.Context, commit, parent OID) error {
+	args := []string{"update-ref", "-m", "spawn: taken back", "HEAD", string(parent), string(commit)}
+	if parent == "" {
+		args = []string{"update-ref", "-d", "HEAD", string(commit)}
+	}
+	_, err := r.git.run(ctx, nil, args...)
+	return r.writeFault(err, "the branch cannot be moved back")
+}
+
 // IncomingRef is where an import puts its commit, in the repository that an
 // Incoming is.
 const IncomingRef = "refs/heads/incoming"

@@ -1,0 +1,173 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// standing are the settings with which a repository is made that is going to be moved: nothing that
+// git starts goes on in the background, or remembers where it was.
+var standing = []string{"-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"}
+
+// Init makes a repository of a folder, as `git init` does there: with the user's branch, template
+// and format. The faults are GitMissing (VM111), DiskFull (VM508), ReadOnly (VM507) and GitRefused (VM112).
+func Init(ctx context.Context, o Options) error {
+	r := newRepo(git{dir: o.Dir, env: here(childEnv(o.Env, true))})
+	_, err := r.git.run(ctx, nil, append(slices.Clone(standing), "init", "-q")...)
+	return r.writeFault(err, "no repository can be made")
+}
+
+// Own are options to open the repository that was made in a folder, and no other.
+func Own(o Options) Options {
+	o.Env = here(o.Env)
+	return o
+}
+
+// here is an environment in which no repository is named.
+func here(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_PREFIX"}, name) || slices.Contains(quarantine, name)
+	})
+}
+
+// CommitAll commits all files of the work tree, also ignored ones, as `git add` and `git commit` do:
+// by git's identity, past its hooks, and signed where that is configured. What hooks say goes
+// to messages. The faults are NoIdentity (VM105), HookRefused (VM601), SignFailed (VM307),
+// DiskFull (VM508), ReadOnly (VM507) and GitRefused (VM112).
+func (r *Repo) CommitAll(ctx context.Context, messages io.Writer, message string) (OID, Commit, error) {
+	if err := r.tell(ctx, messages, "add", "--all", "--force", "--", "."); err != nil {
+		return "", Commit{}, err
+	}
+	if err := r.tell(ctx, messages, "commit", "-q", "-m", message); err != nil {
+		return "", Commit{}, err
+	}
+	return r.ResolveCommit(ctx, "HEAD")
+}
+
+// CommitFolder commits the files of a folder, by its path from the top, and nothing else that is
+// changed or staged. What it staged is not staged any more when it fails. The faults are those of
+// [Repo.CommitAll].
+func (r *Repo) CommitFolder(ctx context.Context, messages io.Writer, folder, message string) (OID, Commit, error) {
+	path := ":(top,literal)" + folder
+	err := r.tell(ctx, messages, "add", "--force", "--", path)
+	if err == nil {
+		err = r.tell(ctx, messages, "commit", "-q", "--only", "-m", message, "--", path)
+	}
+	if err != nil {
+		r.Unstage(context.WithoutCancel(ctx), folder)
+		return "", Commit{}, err
+	}
+	return r.ResolveCommit(ctx, "HEAD")
+}
+
+// Unstage takes a folder out of the index, that was not in it before.
+func (r *Repo) Unstage(ctx context.Context, folder string) {
+	_, _ = r.git.run(ctx, nil, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", ":(top,literal)"+folder)
+}
+
+// Tracks tells whether the index has anything in a folder, by its path from the top. The fault is
+// GitRefused (VM112).
+func (r *Repo) Tracks(ctx context.Context, folder string) (bool, error) {
+	out, err := r.git.run(ctx, nil, "ls-files", "-z", "--", ":(top,literal)"+folder)
+	return len(out) > 0, refused(err, "git cannot look at its index")
+}
+
+// Ignores tells whether the repository ignores a path.
+func (r *Repo) Ignores(ctx context.Context, path string) (bool, error) {
+	_, err := r.git.run(ctx, nil, "check-ignore", "-q", "--", path)
+	var f *failure
+	if asFailure(err, &f) && f.stderr == "" {
+		return false, nil
+	}
+	return err == nil, refused(err, "git cannot say what it ignores")
+}
+
+// tell runs a command of git's that works for the user: its words go to messages.
+func (r *Repo) tell(ctx context.Context, messages io.Writer, args ...string) error {
+	var stderr tail
+	cmd := r.git.spoken(ctx, append(slices.Clone(standing), args...)...)
+	cmd.Env = append(cmd.Env, "GIT_OPTIONAL_LOCKS=1")
+	words := &heldBack{to: messages}
+	cmd.Stdout, cmd.Stderr = words, io.MultiWriter(&stderr, words)
+	err := r.git.judge(ctx, cmd, cmd.Run(), string(stderr.bytes))
+	if err == nil {
+		words.release()
+	}
+	return r.commitFault(err)
+}
+
+// heldBack keeps words until it is known whether they are a fault's causes.
+type heldBack struct {
+	to   io.Writer
+	kept bytes.Buffer
+}
+
+func (h *heldBack) Write(p []byte) (int, error) {
+	const most = 64 << 10
+	h.kept.Write(p[:min(len(p), max(0, most-h.kept.Len()))])
+	return len(p), nil
+}
+
+func (h *heldBack) release() { _, _ = h.kept.WriteTo(h.to) }
+
+// commitFault says why git did not commit.
+func (r *Repo) commitFault(err error) error {
+	var f *failure
+	switch {
+	case !asFailure(err, &f):
+		return err
+	case f.says("tell me who you are", "empty ident name", "auto-detect email", "auto-detect name"):
+		return fault.New(fault.NoIdentity, "git does not know who you are").Because(f)
+	case f.says("failed to sign", "failed to write commit object\nfatal: gpg"):
+		return fault.New(fault.SignFailed, "git could not sign the commit").Because(f)
+	case !f.says("fatal: ", "error: "):
+		return fault.New(fault.HookRefused, "a hook refused the commit").Because(errors.New(f.hookWords()))
+	}
+	return r.writeFault(err, "git does not commit")
+}
+
+// Setting is a line of git's configuration.
+type Setting struct{ Name, Value string }
+
+// Configure adds settings to the configuration of a repository that nobody else has yet, in
+// place of one process for each.
+func (r *Repo) Configure(settings []Setting) error {
+	file, err := os.OpenFile(filepath.Join(r.CommonDir, "config"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return diskFault(err, "the configuration cannot be written", r.CommonDir)
+	}
+	var text strings.Builder
+	for _, s := range settings {
+		section, name, _ := strings.Cut(s.Name, ".")
+		text.WriteString("[" + section + "]\n\t" + name + " = \"" + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s.Value) + "\"\n")
+	}
+	_, err = file.WriteString(text.String())
+	if err = errors.Join(err, file.Close()); err != nil {
+		return diskFault(err, "the configuration cannot be written", r.CommonDir)
+	}
+	return nil
+}
+
+// Identities are the author and committer that git would commit with now, in a repository or, where
+// r is nil, by a configuration alone. The faults are those of [Repo.Author].
+func Identities(ctx context.Context, o Options, c Config, r *Repo, now time.Time) (author, committer Identity, err error) {
+	if r == nil {
+		r = newRepo(git{dir: o.Dir, env: childEnv(o.Env, true)})
+		r.config = c
+	}
+	if author, err = r.Author(ctx, now); err != nil {
+		return author, committer, err
+	}
+	committer, err = r.Committer(ctx, now)
+	return author, committer, err
+}

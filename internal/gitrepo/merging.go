@@ -1,0 +1,126 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+)
+
+// CommitTree makes a commit of a tree, by git's identity, signed where signed commits are configured.
+// No ref names it. The faults are those of [Repo.CommitAll].
+func (r *Repo) CommitTree(ctx context.Context, tree, parent OID, message string) (OID, error) {
+	args := []string{"commit-tree", "-p", string(parent), "-m", message}
+	if value, set := r.config.Value("commit.gpgsign"); set && slices.Contains([]string{"true", "yes", "on", "1"}, strings.ToLower(value)) {
+		args = append(args, "-S")
+	}
+	out, err := r.git.run(ctx, nil, append(args, string(tree))...)
+	if err != nil {
+		return "", r.commitFault(err)
+	}
+	return OID(strings.TrimSpace(string(out))), nil
+}
+
+// MergeCommit merges a commit into the branch that is checked out, as `git merge` does. Where a person
+// has to finish it, the files with conflicts are returned, by their paths from the top, and all is as
+// git leaves it. After a fault the work tree is as it was. The faults are those of [Repo.CommitAll].
+func (r *Repo) MergeCommit(ctx context.Context, messages io.Writer, id OID, message string) (conflicts []string, err error) {
+	err = r.tell(ctx, messages, "merge", "-q", "--ff", "--no-edit", "-m", message, string(id))
+	if err == nil {
+		return nil, nil
+	}
+	if _, statErr := os.Stat(filepath.Join(r.GitDir, "MERGE_HEAD")); errors.Is(statErr, fs.ErrNotExist) {
+		return nil, err
+	}
+	out, listErr := r.git.run(context.WithoutCancel(ctx), nil, "diff", "--name-only", "--no-relative", "--diff-filter=U", "-z")
+	for path := range strings.SplitSeq(string(out), "\x00") {
+		if path != "" {
+			conflicts = append(conflicts, path)
+		}
+	}
+	if listErr == nil && len(conflicts) > 0 {
+		return conflicts, nil
+	}
+	_, _ = r.git.run(context.WithoutCancel(ctx), nil, "merge", "--abort")
+	return nil, err
+}
+
+// Merging tells whether a merge waits to be finished.
+func (r *Repo) Merging() bool {
+	_, err := os.Stat(filepath.Join(r.GitDir, "MERGE_HEAD"))
+	return err == nil
+}
+
+// FetchTemplates fetches a tag, branch or commit from an address into a folder that is made for it, and
+// returns the repository there and the commit. Close it after use. The faults are BadTemplateAddress
+// (VM813), TemplateUnreachable (VM814) and DiskFull (VM508).
+func FetchTemplates(ctx context.Context, o Options, messages io.Writer, address, revision, dir string) (*Repo, OID, error) {
+	switch {
+	case address == "" || runsCommand(address):
+		return nil, "", fault.New(fault.BadTemplateAddress, "%.200q is no address that templates are fetched from", WithoutPassword(address))
+	case !plainRevision(revision):
+		return nil, "", fault.New(fault.BadTemplateAddress, "%.80q is no tag, branch or commit", revision)
+	}
+	g := git{dir: dir, env: here(childEnv(o.Env, false))}
+	if _, err := g.run(ctx, nil, "init", "-q", "--bare", "--template=", "."); err != nil {
+		return nil, "", refused(err, "no repository can be made for the templates")
+	}
+	r, err := Open(ctx, Options{Dir: dir, Env: here(o.Env)})
+	if err != nil {
+		return nil, "", err
+	}
+	id, err := r.fetchRevision(ctx, messages, address, revision)
+	if err != nil {
+		r.Close()
+		return nil, "", err
+	}
+	return r, id, nil
+}
+
+// wantedRef is where a revision of a template lies.
+const wantedRef = "refs/templates/wanted"
+
+func (r *Repo) fetchRevision(ctx context.Context, messages io.Writer, address, revision string) (OID, error) {
+	r.git.landing = filepath.Join(r.CommonDir, "objects", "pack")
+	err := r.git.transfer(ctx, nil, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head",
+		"--no-recurse-submodules", "--end-of-options", address, "+"+revision+":"+wantedRef)
+	var f *failure
+	switch {
+	case asFailure(err, &f) && f.lacksSpace():
+		return "", fault.New(fault.DiskFull, "the templates cannot be written: no space is left").Because(f)
+	case asFailure(err, &f):
+		return "", fault.New(fault.TemplateUnreachable, "%.200q cannot be fetched from %.200q", revision, WithoutPassword(address)).With("url", fault.Quote(WithoutPassword(address))).Because(f)
+	case err != nil:
+		return "", err
+	}
+	id, _, err := r.ResolveCommit(ctx, wantedRef)
+	if err != nil {
+		return "", fault.New(fault.TemplateUnreachable, "%.80q of %.200q is no commit", revision, WithoutPassword(address)).With("url", fault.Quote(WithoutPassword(address))).Because(err)
+	}
+	return id, nil
+}
+
+// WithoutPassword is an address as it may be kept: without the password in it.
+func WithoutPassword(address string) string {
+	u, err := url.Parse(address)
+	switch scheme, rest, found := strings.Cut(address, "://"); {
+	case err == nil && u.User != nil:
+		u.User = url.User(u.User.Username())
+		return u.String()
+	case err != nil && found: // what stands before the last @ may be one
+		return scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
+	}
+	return address
+}
+
+// plainRevision tells whether a word can be a tag, a branch or a commit, and nothing else.
+func plainRevision(revision string) bool {
+	return validRemote(revision) && !strings.HasPrefix(revision, "+") && !strings.HasPrefix(revision, "refs/vaultmesh")
+}

@@ -1,0 +1,118 @@
+package spawn
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/VaultSovereign/git-vaultmesh/templates"
+)
+
+// Lack is a tool that a service needs, and that is missing or too old.
+type Lack struct {
+	Tool    string
+	Minimum string
+	Found   string // its version, "" where it is missing
+	Install string // the command that installs it here, "" where the template knows none
+}
+
+// patience is how long a tool may take to say its version.
+const patience = 10 * time.Second
+
+// Lacking asks tools for their versions, all at the same time, and returns those that are missing or too
+// old. A tool whose version cannot be read is taken for one that is there. env is the environment
+// in which they are found.
+func Lacking(ctx context.Context, tools []templates.Tool, env []string) []Lack {
+	found := make(chan int, len(tools))
+	lacks := make([]*Lack, len(tools))
+	for i, t := range tools {
+		go func() {
+			lacks[i] = lacking(ctx, t, env)
+			found <- i
+		}()
+	}
+	for range tools {
+		<-found
+	}
+	var list []Lack
+	for _, l := range lacks {
+		if l != nil {
+			l.Install = installs(tools, l.Tool)
+			list = append(list, *l)
+		}
+	}
+	return list
+}
+
+func lacking(ctx context.Context, t templates.Tool, env []string) *Lack {
+	lack := &Lack{Tool: t.Name, Minimum: t.Minimum}
+	if _, err := exec.LookPath(t.Name); err != nil {
+		return lack
+	}
+	if t.Minimum == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, t.Version[0], t.Version[1:]...)
+	cmd.Env, cmd.WaitDelay = env, time.Second
+	said, _ := cmd.CombinedOutput() // what ends badly says no version
+	lack.Found = versionForm.FindString(string(said))
+	if lack.Found == "" || !older(lack.Found, t.Minimum) {
+		return nil
+	}
+	return lack
+}
+
+var versionForm = regexp.MustCompile(`[0-9]+(\.[0-9]+)+`)
+
+// older compares versions number by number.
+func older(have, want string) bool {
+	numbers := func(v string) []int {
+		var list []int
+		for part := range strings.SplitSeq(v, ".") {
+			n, _ := strconv.Atoi(part)
+			list = append(list, n)
+		}
+		return list
+	}
+	return slices.Compare(numbers(have), numbers(want)) < 0
+}
+
+// installs is the command that installs a tool on this system.
+func installs(tools []templates.Tool, name string) string {
+	at := slices.IndexFunc(tools, func(t templates.Tool) bool { return t.Name == name })
+	for _, system := range systems() {
+		if command := tools[at].Install[system]; command != "" {
+			return command
+		}
+	}
+	return ""
+}
+
+// systems are the names of this system, the nearest first: what os-release says, or what Go calls it.
+func systems() []string {
+	text, err := os.ReadFile("/etc/os-release")
+	if errors.Is(err, fs.ErrNotExist) {
+		text, _ = os.ReadFile("/usr/lib/os-release")
+	}
+	return append(released(string(text)), runtime.GOOS)
+}
+
+// released reads ID and ID_LIKE out of an os-release (os-release(5)).
+func released(text string) []string {
+	values := make(map[string]string)
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		values[name] = strings.Trim(value, `"'`)
+	}
+	return strings.Fields(values["ID"] + " " + values["ID_LIKE"])
+}
