@@ -94,7 +94,11 @@ func tomlError(err error) error {
 		return bad("line %d: the field %s is not known", row, strings.Join(strict.Errors[0].Key(), "."))
 	case errors.As(err, &decode):
 		row, column := decode.Position()
-		return bad("line %d, column %d: %s", row, column, strings.TrimPrefix(decode.Error(), "toml: "))
+		what := strings.TrimPrefix(decode.Error(), "toml: ")
+		if strings.Contains(what, "struct field") {
+			what = "the value is of another type than the field"
+		}
+		return bad("line %d, column %d: %s", row, column, what)
 	}
 	return err
 }

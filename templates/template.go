@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -276,7 +275,7 @@ func (t *Template) Question(name string) (*Question, error) {
 
 // Option returns the choice that --with names: "on" of a switch. The faults are BadOption (VM804),
 // and OptionRefused (VM805) for what is known and not offered.
-func (t *Template) Option(name, choice string) (string, error) {
+func (t *Template) Option(name, choice string) (chosen string, err error) {
 	at := slices.IndexFunc(t.Options, func(o Option) bool { return o.Name == name })
 	if at < 0 {
 		var names []string
@@ -294,15 +293,18 @@ func (t *Template) Option(name, choice string) (string, error) {
 		if choice != "on" {
 			said += "=" + choice
 		}
-		return "", fault.New(fault.OptionRefused, "%s is not offered with %s: %s", t.ID, said, why).With("type", t.ID)
+		return "", fault.New(fault.OptionRefused, "%s is not offered with %s: %s", said, t.ID, why).With("type", t.ID)
 	}
 	if len(o.Choices) == 0 && choice == "on" || slices.Contains(o.Choices, choice) {
 		return choice, nil
 	}
-	offered := slices.Sorted(maps.Keys(o.Refused))
-	offered = append(slices.Clone(o.Choices), offered...)
-	if len(o.Choices) == 0 && len(o.Refused) == 0 {
-		return "", fault.New(fault.BadOption, "the option %s of %s is a switch, and has no choice %.80q", name, t.ID, choice).With("type", t.ID)
+	switch offered := strings.Join(o.Choices, ", "); {
+	case len(o.Choices) == 0:
+		err = fault.New(fault.BadOption, "the option %s of %s is a switch, and has no choice %.80q", name, t.ID, choice)
+	case choice == "":
+		err = fault.New(fault.BadOption, "the option %s of %s wants a choice: %s", name, t.ID, offered)
+	default:
+		err = fault.New(fault.BadOption, "the option %s of %s has no choice %.80q: it has %s", name, t.ID, choice, offered)
 	}
-	return "", fault.New(fault.BadOption, "the option %s of %s has no choice %.80q: it has %s", name, t.ID, choice, strings.Join(offered, ", ")).With("type", t.ID)
+	return "", fault.From(err).With("type", t.ID)
 }

@@ -196,7 +196,7 @@ func (c *spawnNewCmd) join(a *app, stage *spawn.Stage, where *site, plan *templa
 	}
 	id, commit, err := a.repo.CommitFolder(a.ctx, a.out.messages(), where.folder, firstMessage(plan))
 	if err != nil {
-		stage.Undo()
+		a.clear(stage, where.folder)
 		return nil, err
 	}
 	out := &born{commit: id}
@@ -222,8 +222,15 @@ func (a *app) takeBack(stage *spawn.Stage, folder string, id gitrepo.OID, commit
 		a.out.warn("the commit %s stays, and is not recorded", id.Short())
 		return
 	}
-	a.repo.Unstage(ctx, folder)
+	a.clear(stage, folder)
+}
+
+// clear removes files that were put in their place, and takes them out of git's index.
+func (a *app) clear(stage *spawn.Stage, folder string) {
 	stage.Undo()
+	if err := a.repo.Unstage(context.WithoutCancel(a.ctx), folder); err != nil {
+		a.out.warn("%s is gone, and stays staged: %s", folder, fault.From(err).Message)
+	}
 }
 
 // write records the receipt.
@@ -236,7 +243,13 @@ func (c *spawnNewCmd) write(a *app, out *born, plan *templates.Plan, named strin
 	if out.record, err = record.Own(a.ctx, place, r); err != nil {
 		return err
 	}
-	return a.afterSpawn(out.record)
+	if out.ledger == nil {
+		return a.afterSpawn(out.record)
+	}
+	if err := a.keepPending(out.record); err != nil {
+		return err
+	}
+	return a.annotateTaken(2) // of the genesis and of this one
 }
 
 // recorder is where and when the receipt is recorded, and who signs it.

@@ -158,7 +158,7 @@ func (a *app) ask(t *templates.Template, r *templates.Request) error {
 }
 
 func (a *app) askOne(lines *bufio.Reader, q *templates.Question) (any, error) {
-	text := q.Ask + choicesOf(q) + defaultOf(q.Default) + " "
+	text := q.Ask + choicesOf(q) + defaultOf(q.Default) + ": "
 	var failed error
 	for range maxAsked {
 		a.out.prompt(a.env.Stdout, text)

@@ -77,14 +77,16 @@ func (s *site) inside(a *app, above string) error {
 	if err != nil {
 		return fault.New(fault.FolderInTheWay, "%s cannot be found in its repository", s.place).Because(err)
 	}
-	s.folder = filepath.ToSlash(folder)
-	ignored, err := a.repo.Ignores(a.ctx, filepath.ToSlash(rest)+"/")
-	if err != nil || ignored {
+	elsewhere := !filepath.IsLocal(folder) // variables name the repository of another place
+	if !elsewhere {
+		elsewhere, err = a.repo.Ignores(a.ctx, filepath.ToSlash(rest)+"/")
+	}
+	if err != nil || elsewhere {
 		a.repo.Close()
-		a.repo, s.folder = nil, ""
+		a.repo = nil
 		return err
 	}
-	s.within = true
+	s.within, s.folder = true, filepath.ToSlash(folder)
 	tracked, err := a.repo.Tracks(a.ctx, s.folder)
 	if err == nil && tracked {
 		err = fault.New(fault.FolderInTheWay, "%s is gone, and git still tracks files in it", s.place)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -23,7 +24,23 @@ var standing = []string{"-c", "core.fsmonitor=false", "-c", "core.untrackedCache
 func Init(ctx context.Context, o Options) error {
 	r := newRepo(git{dir: o.Dir, env: here(childEnv(o.Env, true))})
 	_, err := r.git.run(ctx, nil, append(slices.Clone(standing), "init", "-q")...)
-	return r.writeFault(err, "no repository can be made")
+	return r.roomFault(r.writeFault(err, "no repository can be made"))
+}
+
+// roomFault looks whether there is no space left, which git does not say of all that it cannot write.
+func (r *Repo) roomFault(err error) error {
+	if !fault.Has(err, fault.GitRefused) {
+		return err
+	}
+	probe, probeErr := os.CreateTemp(r.git.dir, ".room-")
+	if probeErr == nil {
+		_, probeErr = probe.Write(make([]byte, 256<<10))
+		probeErr = errors.Join(probeErr, probe.Close(), os.Remove(probe.Name()))
+	}
+	if errors.Is(probeErr, syscall.ENOSPC) || errors.Is(probeErr, syscall.EDQUOT) {
+		return fault.New(fault.DiskFull, "no space is left").Because(err)
+	}
+	return err
 }
 
 // Own are options to open the repository that was made in a folder, and no other.
@@ -55,8 +72,8 @@ func (r *Repo) CommitAll(ctx context.Context, messages io.Writer, message string
 }
 
 // CommitFolder commits the files of a folder, by its path from the top, and nothing else that is
-// changed or staged. What it staged is not staged any more when it fails. The faults are those of
-// [Repo.CommitAll].
+// changed or staged. When it fails, [Repo.Unstage] takes back what it staged: once the files are gone, so
+// that there is room for it. The faults are those of [Repo.CommitAll].
 func (r *Repo) CommitFolder(ctx context.Context, messages io.Writer, folder, message string) (OID, Commit, error) {
 	path := ":(top,literal)" + folder
 	err := r.tell(ctx, messages, "add", "--force", "--", path)
@@ -64,15 +81,16 @@ func (r *Repo) CommitFolder(ctx context.Context, messages io.Writer, folder, mes
 		err = r.tell(ctx, messages, "commit", "-q", "--only", "-m", message, "--", path)
 	}
 	if err != nil {
-		r.Unstage(context.WithoutCancel(ctx), folder)
 		return "", Commit{}, err
 	}
 	return r.ResolveCommit(ctx, "HEAD")
 }
 
-// Unstage takes a folder out of the index, that was not in it before.
-func (r *Repo) Unstage(ctx context.Context, folder string) {
-	_, _ = r.git.run(ctx, nil, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", ":(top,literal)"+folder)
+// Unstage takes a folder out of the index, that was not in it before. The fault is GitRefused (VM112),
+// DiskFull (VM508) or ReadOnly (VM507).
+func (r *Repo) Unstage(ctx context.Context, folder string) error {
+	_, err := r.git.run(ctx, nil, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", ":(top,literal)"+folder)
+	return r.writeFault(err, "the index cannot be written")
 }
 
 // Tracks tells whether the index has anything in a folder, by its path from the top. The fault is
@@ -128,12 +146,18 @@ func (r *Repo) commitFault(err error) error {
 		return err
 	case f.says("tell me who you are", "empty ident name", "auto-detect email", "auto-detect name"):
 		return fault.New(fault.NoIdentity, "git does not know who you are").Because(f)
-	case f.says("failed to sign", "failed to write commit object\nfatal: gpg"):
+	case f.says("failed to sign"), r.signs() && f.says("failed to write commit object") && !f.says("No space left", "Disk quota", "insufficient permission"):
 		return fault.New(fault.SignFailed, "git could not sign the commit").Because(f)
 	case !f.says("fatal: ", "error: "):
 		return fault.New(fault.HookRefused, "a hook refused the commit").Because(errors.New(f.hookWords()))
 	}
-	return r.writeFault(err, "git does not commit")
+	return r.roomFault(r.writeFault(err, "git does not commit"))
+}
+
+// signs tells whether git is configured to sign commits.
+func (r *Repo) signs() bool {
+	value, set := r.config.Value("commit.gpgsign")
+	return set && slices.Contains([]string{"true", "yes", "on", "1"}, strings.ToLower(value))
 }
 
 // Setting is a line of git's configuration.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
@@ -18,7 +17,7 @@ import (
 // No ref names it. The faults are those of [Repo.CommitAll].
 func (r *Repo) CommitTree(ctx context.Context, tree, parent OID, message string) (OID, error) {
 	args := []string{"commit-tree", "-p", string(parent), "-m", message}
-	if value, set := r.config.Value("commit.gpgsign"); set && slices.Contains([]string{"true", "yes", "on", "1"}, strings.ToLower(value)) {
+	if r.signs() {
 		args = append(args, "-S")
 	}
 	out, err := r.git.run(ctx, nil, append(args, string(tree))...)

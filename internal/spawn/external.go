@@ -30,6 +30,9 @@ func ParseExternal(text string) (External, error) {
 		return External{}, fault.New(fault.BadTemplateAddress, "%.200q names no tag, branch or commit behind an @", gitrepo.WithoutPassword(text))
 	}
 	e := External{Address: text[:at], Revision: text[at+1:]}
+	if strings.HasPrefix(e.Address, "-") {
+		return e, fault.New(fault.BadTemplateAddress, "%.200q is an option, and no address", e.Address)
+	}
 	if isLocal(e.Address) {
 		full, err := filepath.Abs(e.Address)
 		if err != nil {
