@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"sync"
 
@@ -103,51 +105,45 @@ func (c *spawnNewCmd) make(a *app, where *site, plan *templates.Plan, named stri
 		return nil, err
 	}
 	defer stage.Close()
+	if !c.NoGit && !where.within {
+		return c.found(a, stage, plan, named)
+	}
 	if err := stage.Write(a.ctx, plan); err != nil {
 		return nil, err
 	}
-	switch {
-	case c.NoGit:
+	if c.NoGit {
 		return &born{output: plan.Digest()}, stage.Place(a.ctx)
-	case where.within:
-		return c.join(a, stage, where, plan, named)
 	}
-	return c.found(a, stage, plan, named)
+	return c.join(a, stage, where, plan, named)
 }
 
 // found makes a repository on the stage, with a first commit, a ledger and the receipt, and puts it in
 // its place when all of that is done.
 func (c *spawnNewCmd) found(a *app, stage *spawn.Stage, plan *templates.Plan, named string) (*born, error) {
 	own := gitrepo.Own(gitrepo.Options{Dir: stage.Dir, Env: a.env.Environ})
-	if err := gitrepo.Init(a.ctx, own); err != nil {
+	initiated := meanwhile(func() error { return gitrepo.Init(a.ctx, own) })
+	err := stage.Write(a.ctx, plan)
+	if err := cmp.Or(err, initiated()); err != nil {
 		return nil, err
 	}
-	if err := a.openAs(own); err != nil {
-		return nil, err
+	var words bytes.Buffer // of hooks, which must not come into ours
+	committed := meanwhile(func() error { return gitrepo.FirstCommit(a.ctx, own, &words, firstMessage(plan)) })
+	defer a.leave()
+	first, out, err := c.begin(a, own, plan)
+	if commitErr := committed(); commitErr != nil {
+		err = commitErr
 	}
-	defer func() {
-		a.repo.Close()
-		a.repo = nil
-	}()
-	out, tree, err := a.commitAll(plan)
+	_, _ = words.WriteTo(a.out.messages())
+	if err == nil {
+		err = a.keepPending(first)
+	}
+	if err == nil {
+		err = c.recordFirst(a, out, plan, named)
+	}
 	if err != nil {
 		return nil, err
 	}
-	begin := initCmd{Name: plan.Name, Offline: true, NoKey: c.NoKey, signing: c.signing, stamping: c.stamping}
-	var first *record.Outcome
-	if out.ledger, first, err = begin.ledger(a); err != nil {
-		return nil, err
-	}
-	if err := a.configureLedger(out.ledger.Ledger); err != nil {
-		return nil, err
-	}
-	if err := a.keepPending(first); err != nil {
-		return nil, err
-	}
-	if err := c.write(a, out, plan, named, tree, ""); err != nil {
-		return nil, err
-	}
-	a.repo.Close()
+	a.leave()
 	if err := stage.Place(a.ctx); err != nil {
 		return nil, err
 	}
@@ -155,18 +151,50 @@ func (c *spawnNewCmd) found(a *app, stage *spawn.Stage, plan *templates.Plan, na
 	return out, nil
 }
 
+// meanwhile does something while something else is done, and returns a function that waits for it.
+func meanwhile(work func() error) func() error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	return sync.OnceValue(func() error { return <-done })
+}
+
+// leave closes the repository on the stage.
+func (a *app) leave() {
+	if a.repo != nil {
+		a.repo.Close()
+		a.repo = nil
+	}
+}
+
+// begin begins the ledger of a new repository, and has git carry it.
+func (c *spawnNewCmd) begin(a *app, own gitrepo.Options, plan *templates.Plan) (*record.Outcome, *born, error) {
+	if err := a.openAs(own); err != nil {
+		return nil, nil, err
+	}
+	begin := initCmd{Name: plan.Name, Offline: true, NoKey: c.NoKey, signing: c.signing, stamping: c.stamping}
+	ledger, first, err := begin.ledger(a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return first, &born{ledger: ledger}, a.configureLedger(ledger.Ledger)
+}
+
+// recordFirst records what was committed first.
+func (c *spawnNewCmd) recordFirst(a *app, out *born, plan *templates.Plan, named string) error {
+	id, commit, err := a.repo.ResolveCommit(a.ctx, "HEAD")
+	if err != nil {
+		return err
+	}
+	out.commit = id
+	if out.output, err = a.committed(plan, id, commit.Tree, ""); err != nil {
+		return err
+	}
+	return c.write(a, out, plan, named, commit.Tree, "")
+}
+
 // firstMessage is that of the commit that a service is born with.
 func firstMessage(plan *templates.Plan) string {
 	return "spawn: make " + plan.Name + " from the template " + plan.Template.ID
-}
-
-func (a *app) commitAll(plan *templates.Plan) (*born, gitrepo.OID, error) {
-	id, commit, err := a.repo.CommitAll(a.ctx, a.out.messages(), firstMessage(plan))
-	if err != nil {
-		return nil, "", err
-	}
-	output, err := a.committed(plan, id, commit.Tree, "")
-	return &born{commit: id, output: output}, commit.Tree, err
 }
 
 // committed is the digest of what was committed, which a hook may have changed.
@@ -191,11 +219,17 @@ func (a *app) configureLedger(id receipt.ID) error {
 // join puts the files in their place in a repository, commits them and records it. What was done is taken
 // back when a later step fails.
 func (c *spawnNewCmd) join(a *app, stage *spawn.Stage, where *site, plan *templates.Plan, named string) (*born, error) {
+	release, err := a.repo.Ballast()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := stage.Place(a.ctx); err != nil {
 		return nil, err
 	}
 	id, commit, err := a.repo.CommitFolder(a.ctx, a.out.messages(), where.folder, firstMessage(plan))
 	if err != nil {
+		release()
 		a.clear(stage, where.folder)
 		return nil, err
 	}
@@ -205,6 +239,7 @@ func (c *spawnNewCmd) join(a *app, stage *spawn.Stage, where *site, plan *templa
 		err = c.write(a, out, plan, named, commit.Tree, where.folder)
 	}
 	if err != nil {
+		release()
 		a.takeBack(stage, where.folder, id, commit)
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,23 +58,24 @@ func here(env []string) []string {
 	})
 }
 
-// CommitAll commits all files of the work tree, also ignored ones, as `git add` and `git commit` do:
-// by git's identity, past its hooks, and signed where that is configured. What hooks say goes
-// to messages. The faults are NoIdentity (VM105), HookRefused (VM601), SignFailed (VM307),
+// FirstCommit commits all files of a folder that [Init] made a repository of, also ignored ones, as `git add`
+// and `git commit` do: by git's identity, past its hooks, and signed where that is configured. What hooks
+// say goes to messages. It shares nothing with a [Repo], so that other work can be done in the
+// repository meanwhile. The faults are NoIdentity (VM105), HookRefused (VM601), SignFailed (VM307),
 // DiskFull (VM508), ReadOnly (VM507) and GitRefused (VM112).
-func (r *Repo) CommitAll(ctx context.Context, messages io.Writer, message string) (OID, Commit, error) {
-	if err := r.tell(ctx, messages, "add", "--all", "--force", "--", "."); err != nil {
-		return "", Commit{}, err
+func FirstCommit(ctx context.Context, o Options, messages io.Writer, message string) error {
+	r := newRepo(git{dir: o.Dir, env: here(childEnv(o.Env, true))})
+	r.CommonDir = filepath.Join(o.Dir, ".git")
+	err := r.tell(ctx, messages, "add", "--all", "--force", "--", ".")
+	if err == nil {
+		err = r.tell(ctx, messages, "commit", "-q", "-m", message)
 	}
-	if err := r.tell(ctx, messages, "commit", "-q", "-m", message); err != nil {
-		return "", Commit{}, err
-	}
-	return r.ResolveCommit(ctx, "HEAD")
+	return err
 }
 
 // CommitFolder commits the files of a folder, by its path from the top, and nothing else that is
 // changed or staged. When it fails, [Repo.Unstage] takes back what it staged: once the files are gone, so
-// that there is room for it. The faults are those of [Repo.CommitAll].
+// that there is room for it. The faults are those of [FirstCommit].
 func (r *Repo) CommitFolder(ctx context.Context, messages io.Writer, folder, message string) (OID, Commit, error) {
 	path := ":(top,literal)" + folder
 	err := r.tell(ctx, messages, "add", "--force", "--", path)
@@ -91,6 +93,31 @@ func (r *Repo) CommitFolder(ctx context.Context, messages io.Writer, folder, mes
 func (r *Repo) Unstage(ctx context.Context, folder string) error {
 	_, err := r.git.run(ctx, nil, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", ":(top,literal)"+folder)
 	return r.writeFault(err, "the index cannot be written")
+}
+
+// ballast is as much room as it takes to move a branch back, and to write an index.
+const ballast = 256 << 10
+
+// Ballast keeps room on the repository's disk until it is released, for what takes a commit back when the
+// disk is full. The faults are DiskFull (VM508) and ReadOnly (VM507).
+func (r *Repo) Ballast() (release func(), err error) {
+	file, err := os.CreateTemp(r.GitDir, "vaultmesh-ballast-")
+	if err != nil {
+		return nil, diskFault(err, "the repository cannot be written", r.CommonDir)
+	}
+	_, err = file.Write(make([]byte, ballast))
+	gone := os.Remove(file.Name()) // what is open keeps its room, and none of it is left when this process is killed
+	release = sync.OnceFunc(func() {
+		file.Close()
+		if gone != nil {
+			_ = os.Remove(file.Name())
+		}
+	})
+	if err != nil {
+		release()
+		return nil, diskFault(err, "the repository cannot be written", r.CommonDir)
+	}
+	return release, nil
 }
 
 // Tracks tells whether the index has anything in a folder, by its path from the top. The fault is
@@ -156,6 +183,9 @@ func (r *Repo) commitFault(err error) error {
 
 // signs tells whether git is configured to sign commits.
 func (r *Repo) signs() bool {
+	if r.config.values == nil {
+		r.config, _ = readConfig(context.Background(), r.git)
+	}
 	value, set := r.config.Value("commit.gpgsign")
 	return set && slices.Contains([]string{"true", "yes", "on", "1"}, strings.ToLower(value))
 }

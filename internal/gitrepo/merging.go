@@ -14,7 +14,7 @@ import (
 )
 
 // CommitTree makes a commit of a tree, by git's identity, signed where signed commits are configured.
-// No ref names it. The faults are those of [Repo.CommitAll].
+// No ref names it. The faults are those of [FirstCommit].
 func (r *Repo) CommitTree(ctx context.Context, tree, parent OID, message string) (OID, error) {
 	args := []string{"commit-tree", "-p", string(parent), "-m", message}
 	if r.signs() {
@@ -29,7 +29,7 @@ func (r *Repo) CommitTree(ctx context.Context, tree, parent OID, message string)
 
 // MergeCommit merges a commit into the branch that is checked out, as `git merge` does. Where a person
 // has to finish it, the files with conflicts are returned, by their paths from the top, and all is as
-// git leaves it. After a fault the work tree is as it was. The faults are those of [Repo.CommitAll].
+// git leaves it. After a fault the work tree is as it was. The faults are those of [FirstCommit].
 func (r *Repo) MergeCommit(ctx context.Context, messages io.Writer, id OID, message string) (conflicts []string, err error) {
 	err = r.tell(ctx, messages, "merge", "-q", "--ff", "--no-edit", "-m", message, string(id))
 	if err == nil {

@@ -146,13 +146,16 @@ func writeNew(path string, f templates.File) error {
 	return errors.Join(err, file.Close())
 }
 
-// check sees that the folder has the files of the plan, and no others.
+// check sees that the folder has the files of the plan, and no others but git's own.
 func (s *Stage) check(plan *templates.Plan) error {
 	wanted := make(map[string][]byte, len(plan.Files))
 	for _, f := range plan.Files {
 		wanted[f.Path] = f.Content
 	}
 	err := filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && path == filepath.Join(s.Dir, ".git") {
+			return filepath.SkipDir
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
