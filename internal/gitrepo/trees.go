@@ -134,3 +134,20 @@ func (r *Repo) Replant(ctx context.Context, root OID, folder string, with OID) (
 	tree := NewObject(r.algorithm, TypeTree, EncodeTree(entries))
 	return tree.ID, append(objects, tree), nil
 }
+
+// Subtree is the tree of a folder in another one, "" where there is none. The faults are those of [ReadTree].
+func (r *Repo) Subtree(ctx context.Context, root OID, folder string) (OID, error) {
+	if folder == "" {
+		return root, nil
+	}
+	name, below, _ := strings.Cut(folder, "/")
+	entries, err := ReadTree(ctx, r, root, maxListing)
+	if err != nil {
+		return "", err
+	}
+	at := slices.IndexFunc(entries, func(e TreeEntry) bool { return e.Name == name && e.Mode == ModeTree })
+	if at < 0 {
+		return "", nil
+	}
+	return r.Subtree(ctx, entries[at].ID, below)
+}

@@ -63,8 +63,9 @@ func treeFiles(plan *templates.Plan) []gitrepo.TreeFile {
 // hook or a filter may have changed it. tree is the commit's.
 func Output(ctx context.Context, repo *gitrepo.Repo, plan *templates.Plan, id, tree gitrepo.OID, folder string) (templates.Digest, bool, error) {
 	made, _ := gitrepo.TreeOfFiles(repo.Algorithm(), treeFiles(plan))
-	if folder == "" && made == tree {
-		return plan.Digest(), true, nil
+	there, err := repo.Subtree(ctx, tree, folder)
+	if err != nil || there == made {
+		return plan.Digest(), true, err
 	}
 	digest, err := Committed(ctx, repo, id, folder)
 	return digest, digest == plan.Digest(), err
