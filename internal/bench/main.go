@@ -68,7 +68,11 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 	if err := b.whole(receipts, runs, only); err != nil {
 		return err
 	}
-	for _, r := range []row{
+	services, err := b.spawns()
+	if err != nil {
+		return err
+	}
+	for _, r := range append([]row{
 		{"version", b.ours("--version"), git("version")},
 		{"record", b.ours("record", "--component", "api", "--version", "v{n}", "--note", "bench"), append(git("commit", "-q", "--allow-empty", "-m", "bench {n}"),
 			git("-c", "gpg.format=ssh", "-c", "user.signingKey="+filepath.Join(work, "key"), "commit", "-q", "--allow-empty", "-S", "-m", "bench {n}")...)},
@@ -84,7 +88,7 @@ func bench(receipts, runs int, only *regexp.Regexp) error {
 		{"timeline, a month", b.remembers("timeline", "--since", "2026-10-01", "--until", "2026-10-31", "--limit", "1000"), log("--since=2026-10-01")},
 		{"verify --all, anew", b.ours("verify", "--all", "--no-cache"), git("fsck", "--full")},
 		{"seal", b.ours("seal"), nil},
-	} {
+	}, services...) {
 		if !only.MatchString(r.name) {
 			continue
 		}

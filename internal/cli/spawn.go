@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
@@ -30,6 +31,8 @@ type answering struct {
 	Answers  string   `placeholder:"FILE" help:"a TOML file of answers, with a table of options [with]"`
 	Template string   `placeholder:"URL@REF" help:"a template of a repository, at a tag, branch or commit"`
 	Defaults bool     `help:"ask nothing: what is not said has its default"`
+
+	AllowSecret bool `help:"record even what looks like a secret"`
 }
 
 type spawnNewCmd struct {
@@ -76,6 +79,9 @@ func (c *spawnNewCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := c.refuseSecrets(plan, named); err != nil {
+		return err
+	}
 	tools := a.askTools(template.Tools)
 	if c.CheckTools {
 		if err := lackFault(tools()); err != nil {
@@ -89,6 +95,16 @@ func (c *spawnNewCmd) Run(a *app) error {
 		}
 	}
 	return c.print(a, where, plan, named, out, tools())
+}
+
+// refuseSecrets looks through what a receipt keeps for ever.
+func (f answering) refuseSecrets(plan *templates.Plan, named string) error {
+	if f.AllowSecret {
+		return nil
+	}
+	texts := maps.Clone(plan.Answers)
+	texts["the template's address"] = named
+	return record.RefuseSecret(texts)
 }
 
 // askTools asks the tools of a template for their versions, while other work is done.

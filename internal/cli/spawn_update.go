@@ -46,6 +46,9 @@ func (c *spawnUpdateCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := c.refuseSecrets(plan, named); err != nil {
+		return err
+	}
 	if !c.changes(base, plan) {
 		return c.print(a, base, plan, named, "unchanged", nil, nil)
 	}
@@ -81,7 +84,10 @@ func (c *spawnUpdateCmd) base(a *app, dir string) (*spawn.Base, error) {
 
 // below is the path of a folder from the top of its work tree, "" for the top.
 func (a *app) below(dir string) (string, error) {
-	top, err := a.repo.WorkTree(a.ctx)
+	top, err := a.repo.Top(a.ctx)
+	if err == nil && top == "" {
+		err = fault.New(fault.NotSpawned, "there is no work tree here")
+	}
 	if err != nil {
 		return "", err
 	}

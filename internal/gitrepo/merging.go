@@ -106,12 +106,16 @@ func (r *Repo) fetchRevision(ctx context.Context, messages io.Writer, address, r
 	return id, nil
 }
 
-// WithoutPassword is an address as it may be kept: without the password in it.
+// WithoutPassword is an address as it may be kept: without the password in it, and over HTTP without the user,
+// who may be a token.
 func WithoutPassword(address string) string {
 	u, err := url.Parse(address)
 	switch scheme, rest, found := strings.Cut(address, "://"); {
 	case err == nil && u.User != nil:
 		u.User = url.User(u.User.Username())
+		if u.Scheme == "http" || u.Scheme == "https" {
+			u.User = nil
+		}
 		return u.String()
 	case err != nil && found: // what stands before the last @ may be one
 		return scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]

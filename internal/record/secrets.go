@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
 	"unicode/utf16"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
 // secretForm is a well-known form of secrets: a text in each that is quick to look
@@ -59,6 +62,17 @@ func findSecret(b []byte) string {
 		}
 	}
 	return ""
+}
+
+// RefuseSecret looks through texts that are to be kept for ever, by what they are called. The fault is Secret
+// (VM205).
+func RefuseSecret(texts map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		if what := findSecret([]byte(texts[name])); what != "" {
+			return fault.New(fault.Secret, "%s has what looks like %s", name, what)
+		}
+	}
+	return nil
 }
 
 // mayHoldSecret tells, of a JSON object, whether it has to be taken apart: it has
