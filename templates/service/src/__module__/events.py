@@ -62,6 +62,7 @@ class RabbitEvents:
         self._wait = wait_seconds
         self._retry = retry_seconds
         self._exchange: AbstractExchange | None = None
+        self._lost = asyncio.Event()
         self._connecting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -85,11 +86,14 @@ class RabbitEvents:
             await exchange.publish(message(note), "note.created", timeout=self._wait)
         except FAILURES as error:
             LOG.warning("event lost", extra={"fields": {"error": repr(error)}})
+            self._lose()
             return False
         return True
 
     async def _stay_connected(self) -> None:
-        while True:
+        task = asyncio.current_task()
+        # A connection that fails while it is closed can hide the cancellation.
+        while task and not task.cancelling():
             try:
                 await self._connected()
                 LOG.warning("queue: connection lost")
@@ -98,20 +102,24 @@ class RabbitEvents:
             await asyncio.sleep(self._retry)
 
     async def _connected(self) -> None:
-        closed = asyncio.Event()
+        self._lost.clear()
         connection = await aio_pika.connect(self._url, timeout=self._wait)
         async with connection:
-            connection.close_callbacks.add(lambda *_: closed.set())
+            connection.close_callbacks.add(self._lose)
             channel = await connection.channel()
-            channel.close_callbacks.add(lambda *_: closed.set())
+            channel.close_callbacks.add(self._lose)
             try:
                 self._exchange = await channel.declare_exchange(
                     EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True
                 )
                 LOG.info("queue: connected")
-                await closed.wait()
+                await self._lost.wait()
             finally:
                 self._exchange = None
+
+    def _lose(self, *_: object) -> None:
+        self._exchange = None
+        self._lost.set()
 
 
 def message(note: Note) -> aio_pika.Message:

@@ -3,7 +3,7 @@
 import logging
 from contextlib import asynccontextmanager
 from importlib.resources import files
-from typing import Any, AsyncIterator, LiteralString, cast
+from typing import AsyncIterator
 from uuid import UUID
 
 import psycopg
@@ -31,13 +31,14 @@ class PostgresStore:
     """Keeps notes in PostgreSQL, over a pool that reconnects by itself."""
 
     def __init__(self, url: str, pool_size: int) -> None:
-        self._pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        self._pool = AsyncConnectionPool(
             url,
             min_size=1,
             max_size=pool_size,
             timeout=WAIT_SECONDS,
             open=False,
-            kwargs={"connect_timeout": 3, "options": "-c statement_timeout=5000"},
+            configure=_configure,
+            kwargs={"connect_timeout": 3},
         )
 
     async def open(self) -> None:
@@ -79,6 +80,12 @@ class PostgresStore:
             raise Unavailable("the database does not answer") from error
 
 
+async def _configure(connection: Connection) -> None:
+    # Not by the connection's options, which would hide those of the URL.
+    await connection.execute("SET statement_timeout = 5000")
+    await connection.commit()
+
+
 async def migrate(url: str) -> list[str]:
     """Applies the migrations that the database lacks, all or none; returns their names."""
     async with await psycopg.AsyncConnection.connect(url, connect_timeout=10) as connection:
@@ -115,7 +122,5 @@ async def _applied(connection: Connection) -> set[str]:
 
 
 async def _apply(connection: Connection, name: str) -> None:
-    script = (files(__package__) / "migrations" / name).read_text(encoding="utf-8")
-    # The text is this package's own, which a type checker cannot know.
-    await connection.execute(cast(LiteralString, script))
+    await connection.execute((files(__package__) / "migrations" / name).read_bytes())
     await connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", (name,))
