@@ -1,7 +1,7 @@
 """The server: Uvicorn, stopped within the time that it is given."""
 
+import asyncio
 import signal
-import threading
 from types import FrameType
 
 import uvicorn
@@ -32,7 +32,7 @@ def run(app: FastAPI, settings: Settings) -> int:
 
 
 class Server(uvicorn.Server):
-    """Gives requests in hand a limited time to finish."""
+    """Gives requests in hand a limited time to finish, and cancels those that do not."""
 
     def __init__(self, config: uvicorn.Config, seconds: float) -> None:
         super().__init__(config)
@@ -40,9 +40,9 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
-        deadline = threading.Timer(self._seconds, self._give_up)
-        deadline.daemon = True
-        deadline.start()
+        loop = asyncio.get_running_loop()
+        loop.call_soon_threadsafe(loop.call_later, self._seconds, self._give_up)
 
     def _give_up(self) -> None:
-        self.force_exit = True
+        for task in list(self.server_state.tasks):
+            task.cancel()
