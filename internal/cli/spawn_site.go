@@ -52,7 +52,11 @@ func (c *spawnNewCmd) survey(a *app) (*site, error) {
 			return nil, err
 		}
 	}
-	return s, s.identify(a, above)
+	err = s.identify(a, above)
+	if c.DryRun && fault.Has(err, fault.NoIdentity) {
+		err = nil
+	}
+	return s, err
 }
 
 // inside settles whether a place in a repository becomes a part of it: not where that ignores it.

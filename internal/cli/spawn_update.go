@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 type spawnUpdateCmd struct {
 	Folder string `arg:"" optional:"" help:"what spawn made: the folder that you are in unless given"`
+	Type   string `placeholder:"TYPE" help:"another template than the one that was recorded; with --template, the folder"`
 	DryRun bool   `help:"say what would be written, change nothing"`
 	NoKey  bool   `xor:"nobody" help:"leave the receipt unsigned: nobody vouches for it then"`
 	answering
@@ -112,19 +114,17 @@ func (a *app) below(dir string) (string, error) {
 }
 
 // newer is the template to update to: the one of the program that has the type, or the one of a repository
-// at the revision that is named.
+// at the revision that is named. Either may be another one than before.
 func (c *spawnUpdateCmd) newer(a *app, base *spawn.Base) (*templates.Template, string, error) {
 	said := base.Entry.Receipt.Spawn.Template
 	external, is := spawn.Recorded(said)
 	switch {
-	case is && c.Template == "":
-		return nil, "", fault.New(fault.BadTemplateAddress, "the template is %s: say which tag, branch or commit of it is wanted now", said)
-	case is:
-		return c.load(a, external.Folder)
 	case c.Template != "":
-		return c.load(a, "")
+		return c.load(a, cmp.Or(c.Type, external.Folder))
+	case c.Type == "" && is:
+		return nil, "", fault.New(fault.BadTemplateAddress, "the template is %s: say which tag, branch or commit of it is wanted now", said)
 	}
-	return c.load(a, said)
+	return c.load(a, cmp.Or(c.Type, said))
 }
 
 // plan makes the files with the answers that were recorded, and what is said otherwise now.
