@@ -9,8 +9,9 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
-// trees are the templates of the program, a folder each. One that comes is named here:
-// //go:embed all:NAME
+// trees are the templates of the program, a folder each.
+//
+//go:embed all:api all:infra all:service all:tool
 var trees embed.FS
 
 // Types lists the folders with templates in a file system, sorted.

@@ -70,7 +70,7 @@ type budget struct {
 func (b *budget) functions() template.FuncMap {
 	return template.FuncMap{
 		stepName: b.step, printName: plainText, "index": index, "printf": format,
-		"quote": quoted(quote), "pyquote": quoted(pyQuote), "goquote": quoted(strconv.Quote), "shquote": quoted(shQuote), "md": quoted(markdown),
+		"quote": quoted(quote), "pyquote": quoted(pyQuote), "goquote": quoted(strconv.Quote), "shquote": quoted(shQuote), "md": quoted(markdown), "text": quoted(plainLine),
 		"upper": word(strings.ToUpper), "lower": word(strings.ToLower), "title": word(title), "snake": word(snake), "camel": word(camel),
 		"join": join, "indent": indent,
 	}
@@ -160,6 +160,9 @@ func escaped(s string, long bool) string {
 	b.WriteByte('"')
 	return b.String()
 }
+
+// plainLine is a line of a file without any syntax, such as a license.
+func plainLine(s string) string { return s }
 
 func shQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 

@@ -36,6 +36,16 @@ type Option struct {
 	Refused map[string]string `toml:"refused"` // choices that are known and not offered, and why; on, of a switch
 }
 
+// IsSwitch tells whether an option is on or off, and has no choices, of which all may be refused.
+func (o Option) IsSwitch() bool {
+	for c := range o.Refused {
+		if c != "on" {
+			return false
+		}
+	}
+	return len(o.Choices) == 0
+}
+
 // Tool is a program that the product needs on the machine to be built and tested.
 type Tool struct {
 	Name    string            `toml:"name"`
@@ -151,7 +161,7 @@ func checkOptions(m *manifest) error {
 			}
 		}
 		for c, why := range o.Refused {
-			if !choiceForm.MatchString(c) || why == "" || !isLine(why) || len(o.Choices) == 0 && c != "on" {
+			if !choiceForm.MatchString(c) || why == "" || !isLine(why) {
 				return bad("the option %s refuses %.80q, which cannot be one, or does not say why", o.Name, c)
 			}
 		}

@@ -77,7 +77,7 @@ func (t *Template) answer(r Request) (map[string]string, map[string]any, error) 
 	}
 	for i := range t.Questions {
 		q := &t.Questions[i]
-		value, err := q.answered(r.Answers)
+		value, err := q.answered(r.Name, r.Answers)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -99,10 +99,10 @@ func (t *Template) answer(r Request) (map[string]string, map[string]any, error) 
 	return texts, data, nil
 }
 
-func (q *Question) answered(answers map[string]any) (any, error) {
+func (q *Question) answered(name string, answers map[string]any) (any, error) {
 	value, given := answers[q.Name]
 	if !given {
-		value = q.Default
+		value = q.DefaultFor(name)
 	}
 	if value == nil {
 		return nil, q.wrong("there is none, and no default")

@@ -23,7 +23,7 @@ type Question struct {
 	Name    string   `toml:"name"`
 	Ask     string   `toml:"ask"`     // as a person is asked
 	Type    string   `toml:"type"`    // string, integer, boolean or choice
-	Default any      `toml:"default"` // nil where it must be answered
+	Default any      `toml:"default"` // nil where it must be answered; of a string, with the name for {{.name}}
 	Pattern string   `toml:"pattern"` // of a string: the whole answer matches it
 	Minimum *int64   `toml:"minimum"` // of an integer
 	Maximum *int64   `toml:"maximum"`
@@ -56,12 +56,25 @@ func (q *Question) prepare() error {
 	if q.Default == nil {
 		return nil
 	}
-	value, err := q.Check(q.Default)
+	value, err := q.Check(q.DefaultFor("a"))
 	if err != nil {
 		return bad("the default of the question %s is against its own rule", q.Name).Because(err)
 	}
-	q.Default = value
+	if _, text := value.(string); !text {
+		q.Default = value
+	}
 	return nil
+}
+
+// nameMark stands in a default for the name of what is made.
+const nameMark = "{{.name}}"
+
+// DefaultFor is the default for what is made by a name, nil for none.
+func (q *Question) DefaultFor(name string) any {
+	if s, text := q.Default.(string); text && q.Type == TypeString {
+		return strings.ReplaceAll(s, nameMark, name)
+	}
+	return q.Default
 }
 
 func (q *Question) compile() error {

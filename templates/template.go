@@ -285,7 +285,7 @@ func (t *Template) Option(name, choice string) (chosen string, err error) {
 		return "", fault.New(fault.BadOption, "%s has no option %.80q: it has %s", t.ID, name, cmp.Or(strings.Join(names, ", "), "none")).With("type", t.ID)
 	}
 	o := t.Options[at]
-	if len(o.Choices) == 0 && choice == "" {
+	if o.IsSwitch() && choice == "" {
 		choice = "on"
 	}
 	if why, refused := o.Refused[choice]; refused {
@@ -295,11 +295,11 @@ func (t *Template) Option(name, choice string) (chosen string, err error) {
 		}
 		return "", fault.New(fault.OptionRefused, "%s is not offered with %s: %s", said, t.ID, why).With("type", t.ID)
 	}
-	if len(o.Choices) == 0 && choice == "on" || slices.Contains(o.Choices, choice) {
+	if o.IsSwitch() && choice == "on" || slices.Contains(o.Choices, choice) {
 		return choice, nil
 	}
-	switch offered := strings.Join(o.Choices, ", "); {
-	case len(o.Choices) == 0:
+	switch offered := cmp.Or(strings.Join(o.Choices, ", "), "none of those that are known"); {
+	case o.IsSwitch():
 		err = fault.New(fault.BadOption, "the option %s of %s is a switch, and has no choice %.80q", name, t.ID, choice)
 	case choice == "":
 		err = fault.New(fault.BadOption, "the option %s of %s wants a choice: %s", name, t.ID, offered)

@@ -148,7 +148,7 @@ func (a *app) ask(t *templates.Template, r *templates.Request) error {
 		if _, answered := r.Answers[q.Name]; answered {
 			continue
 		}
-		value, err := a.askOne(lines, q)
+		value, err := a.askOne(lines, q, r.Name)
 		if err != nil {
 			return fault.From(err).With("type", t.ID)
 		}
@@ -157,8 +157,9 @@ func (a *app) ask(t *templates.Template, r *templates.Request) error {
 	return nil
 }
 
-func (a *app) askOne(lines *bufio.Reader, q *templates.Question) (any, error) {
-	text := q.Ask + choicesOf(q) + defaultOf(q.Default) + ": "
+func (a *app) askOne(lines *bufio.Reader, q *templates.Question, name string) (any, error) {
+	usual := q.DefaultFor(name)
+	text := q.Ask + choicesOf(q) + defaultOf(usual) + ": "
 	var failed error
 	for range maxAsked {
 		a.out.prompt(a.env.Stdout, text)
@@ -166,8 +167,8 @@ func (a *app) askOne(lines *bufio.Reader, q *templates.Question) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if line == "" && q.Default != nil {
-			return q.Default, nil
+		if line == "" && usual != nil {
+			return usual, nil
 		}
 		value, err := q.Parse(line)
 		if err == nil {

@@ -89,7 +89,7 @@ func offered(t *templates.Template) []string {
 		switch {
 		case len(o.Choices) > 0:
 			list = append(list, o.Name+"="+strings.Join(o.Choices, "|"))
-		case o.Refused["on"] == "":
+		case o.IsSwitch() && o.Refused["on"] == "":
 			list = append(list, o.Name)
 		}
 	}
@@ -142,7 +142,7 @@ func (c *spawnShowCmd) Run(a *app) error {
 		a.out.line("--set %s=…  %s%s", q.Name, q.Ask, defaultOf(q.Default))
 	}
 	for _, o := range t.Options {
-		if len(o.Choices) == 0 && o.Refused["on"] != "" {
+		if len(o.Choices) == 0 && (!o.IsSwitch() || o.Refused["on"] != "") {
 			continue
 		}
 		a.out.line("--with %s  %s", strings.TrimSuffix(o.Name+"="+strings.Join(o.Choices, "|"), "="), o.Help)
