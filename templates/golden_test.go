@@ -25,7 +25,7 @@ func wholePlan(t *testing.T, made *Template) *Plan {
 	for _, o := range made.Options {
 		if len(o.Choices) > 0 {
 			r.With[o.Name] = o.Choices[len(o.Choices)-1]
-		} else if o.Refused["on"] == "" {
+		} else if o.IsSwitch() && o.Refused["on"] == "" {
 			r.With[o.Name] = "on"
 		}
 	}

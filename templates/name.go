@@ -64,7 +64,7 @@ var places = []place{
 
 // CheckName judges the name of a service: 1 to 63 lower-case letters, digits and hyphens that begin
 // with a letter and end with none of the hyphens, and no name that means something else where
-// the template writes it. It is then a label of DNS, and the name of a folder, an image, an
+// the template writes it, or that a default cannot have in it. It is then a label of DNS, and the name of a folder, an image, an
 // object of Kubernetes and, with _ for -, a module. The fault is BadName (VM801).
 func (t *Template) CheckName(name string) error {
 	if !idForm.MatchString(name) || strings.HasSuffix(name, "-") {
@@ -81,6 +81,15 @@ func (t *Template) CheckName(name string) error {
 	}
 	if slices.Contains(t.reserved, name) {
 		return fault.New(fault.BadName, "%s is reserved by the template %s", name, t.ID)
+	}
+	for i := range t.Questions {
+		q := &t.Questions[i]
+		if q.Default == nil {
+			continue
+		}
+		if _, err := q.Check(q.DefaultFor(name)); err != nil {
+			return fault.New(fault.BadName, "%s cannot be what %s asks for as %s", name, t.ID, q.Name).Because(err)
+		}
 	}
 	return nil
 }

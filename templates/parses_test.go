@@ -159,7 +159,7 @@ func TestHostileNamesAndAnswers(t *testing.T) {
 			}
 			for _, o := range made.Options {
 				choices := append([]string{""}, o.Choices...)
-				if len(o.Choices) == 0 && o.Refused["on"] == "" {
+				if o.IsSwitch() && o.Refused["on"] == "" {
 					choices = append(choices, "on")
 				}
 				if choice := rapid.SampledFrom(choices).Draw(t, o.Name); choice != "" {
