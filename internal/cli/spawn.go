@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"path/filepath"
 	"sync"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/anchor"
@@ -82,7 +83,7 @@ func (c *spawnNewCmd) Run(a *app) error {
 	if err := c.refuseSecrets(plan, named); err != nil {
 		return err
 	}
-	tools := a.askTools(template.Tools)
+	tools := a.askTools(template.Tools, c.CheckTools)
 	if c.CheckTools {
 		if err := lackFault(tools()); err != nil {
 			return err
@@ -107,10 +108,15 @@ func (f answering) refuseSecrets(plan *templates.Plan, named string) error {
 	return record.RefuseSecret(texts)
 }
 
-// askTools asks the tools of a template for their versions, while other work is done.
-func (a *app) askTools(tools []templates.Tool) func() []spawn.Lack {
+// askTools asks the tools of a template for their versions, while other work is done; anew, also those
+// that were new enough before.
+func (a *app) askTools(tools []templates.Tool, anew bool) func() []spawn.Lack {
+	var kept spawn.Memory
+	if dir := a.userCache(); dir != "" && !anew {
+		kept = cache{filepath.Join(dir, "tools")}
+	}
 	done := make(chan []spawn.Lack, 1)
-	go func() { done <- spawn.Lacking(a.ctx, tools, a.env.Environ) }()
+	go func() { done <- spawn.Lacking(a.ctx, tools, a.env.Environ, kept) }()
 	return sync.OnceValue(func() []spawn.Lack { return <-done })
 }
 

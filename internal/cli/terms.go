@@ -171,6 +171,16 @@ func (a *app) cacheFolder() string {
 	if a.repo == nil { // a proof outside of any repository
 		return ""
 	}
+	dir := a.userCache()
+	if dir == "" {
+		return ""
+	}
+	of := sha256.Sum256([]byte(a.repo.CommonDir))
+	return filepath.Join(dir, hex.EncodeToString(of[:8]))
+}
+
+// userCache is the folder of the user's own in which ours are, "" where there is none.
+func (a *app) userCache() string {
 	dir := a.env.lookup("XDG_CACHE_HOME")
 	if !filepath.IsAbs(dir) { // which the XDG Base Directory Specification tells to ignore
 		dir = ""
@@ -181,8 +191,7 @@ func (a *app) cacheFolder() string {
 	if dir == "" {
 		return ""
 	}
-	of := sha256.Sum256([]byte(a.repo.CommonDir))
-	return filepath.Join(dir, "git-vaultmesh", hex.EncodeToString(of[:8]))
+	return filepath.Join(dir, "git-vaultmesh")
 }
 
 // cache is a folder where only this user writes.

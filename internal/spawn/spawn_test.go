@@ -80,9 +80,49 @@ func TestLacking(t *testing.T) {
 		{Name: "git", Minimum: "1.0", Version: []string{"git", "--version"}},
 		{Name: "git", Minimum: "1.0", Version: []string{"git", "-V"}},
 		{Name: "vaultmesh-no-such-tool"},
-	}, os.Environ())
+	}, os.Environ(), nil)
 	if len(lacks) != 2 || lacks[0].Found == "" || lacks[0].Install != "get git" || lacks[1].Tool != "vaultmesh-no-such-tool" || lacks[1].Found != "" {
 		t.Errorf("lacking are %+v", lacks)
+	}
+}
+
+// memory is one that counts how often it was asked.
+type memory map[string]string
+
+func (m memory) Load(name string) []byte       { return []byte(m[name]) }
+func (m memory) Save(name string, data []byte) { m[name] = string(data) }
+
+// A tool that was new enough is not asked again while its file is the same; one that was too old is.
+func TestLackingRemembers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "said-tool")
+	says := func(version string) {
+		if err := os.WriteFile(path, []byte("#!/bin/sh\necho "+version+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", filepath.Dir(path)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	lacks := func(m Memory, minimum string) bool {
+		tool := templates.Tool{Name: "said-tool", Minimum: minimum, Version: []string{"said-tool", "--version"}}
+		return len(Lacking(context.Background(), []templates.Tool{tool}, os.Environ(), m)) > 0
+	}
+	m := memory{}
+	says("1.0")
+	if !lacks(m, "2.0") || len(m) > 0 {
+		t.Error("one that is too old is taken, or remembered")
+	}
+	says("2.0.1")
+	if lacks(m, "2.0") || len(m) != 1 {
+		t.Errorf("one that is new enough is not taken, or remembered: %v", m)
+	}
+	for name := range m {
+		m[name] = "3.0"
+	}
+	if lacks(m, "2.5") {
+		t.Error("what is remembered is not believed")
+	}
+	says("1.10.0")
+	if !lacks(m, "2.0") {
+		t.Error("another file is taken for the one that is remembered")
 	}
 }
 

@@ -2,7 +2,10 @@ package spawn
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -27,15 +30,23 @@ type Lack struct {
 // patience is how long a tool may take to say its version.
 const patience = 10 * time.Second
 
+// Memory keeps for the next time which version a tool said, by a name that stands for its file.
+type Memory interface {
+	Load(name string) []byte
+	Save(name string, data []byte)
+}
+
 // Lacking asks tools for their versions, all at the same time, and returns those that are missing or too
 // old. A tool whose version cannot be read is taken for one that is there. env is the environment
-// in which they are found.
-func Lacking(ctx context.Context, tools []templates.Tool, env []string) []Lack {
+// in which they are found. A tool that was new enough is not asked again as long as its file is
+// the same, where there is a memory: one that is a script of its own may take longer to say its
+// version than all else takes.
+func Lacking(ctx context.Context, tools []templates.Tool, env []string, kept Memory) []Lack {
 	found := make(chan int, len(tools))
 	lacks := make([]*Lack, len(tools))
 	for i, t := range tools {
 		go func() {
-			lacks[i] = lacking(ctx, t, env)
+			lacks[i] = lacking(ctx, t, env, kept)
 			found <- i
 		}()
 	}
@@ -52,13 +63,20 @@ func Lacking(ctx context.Context, tools []templates.Tool, env []string) []Lack {
 	return list
 }
 
-func lacking(ctx context.Context, t templates.Tool, env []string) *Lack {
+func lacking(ctx context.Context, t templates.Tool, env []string, kept Memory) *Lack {
 	lack := &Lack{Tool: t.Name, Minimum: t.Minimum}
-	if _, err := exec.LookPath(t.Name); err != nil {
+	path, err := exec.LookPath(t.Name)
+	if err != nil {
 		return lack
 	}
 	if t.Minimum == "" {
 		return nil
+	}
+	name := keptName(path)
+	if kept != nil && name != "" {
+		if said := versionForm.FindString(string(kept.Load(name))); said != "" && !older(said, t.Minimum) {
+			return nil
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -66,10 +84,23 @@ func lacking(ctx context.Context, t templates.Tool, env []string) *Lack {
 	cmd.Env, cmd.WaitDelay = env, time.Second
 	said, _ := cmd.CombinedOutput() // what ends badly says no version
 	lack.Found = versionForm.FindString(string(said))
-	if lack.Found == "" || !older(lack.Found, t.Minimum) {
-		return nil
+	if lack.Found != "" && older(lack.Found, t.Minimum) {
+		return lack
 	}
-	return lack
+	if kept != nil && name != "" && lack.Found != "" {
+		kept.Save(name, []byte(lack.Found))
+	}
+	return nil
+}
+
+// keptName stands for a program's file as it is now, "" where that cannot be looked at.
+func keptName(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", path, info.Size(), info.ModTime().UnixNano()))
+	return "tool-" + hex.EncodeToString(sum[:8])
 }
 
 var versionForm = regexp.MustCompile(`[0-9]+(\.[0-9]+)+`)
