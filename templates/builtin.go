@@ -11,7 +11,7 @@ import (
 
 // trees are the templates of the program, a folder each.
 //
-//go:embed all:api all:infra all:service all:tool
+//go:embed all:api all:infra all:service all:tool all:web all:worker
 var trees embed.FS
 
 // Types lists the folders with templates in a file system, sorted.
