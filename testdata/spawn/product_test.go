@@ -24,7 +24,7 @@ type product struct {
 // The answers that go into every product: words that mean something in each of its formats.
 const (
 	description = `Keeps "notes" & it's 100% {fine}: see #1, <here> \ there`
-	owner       = "Ada & Söhne, Inc."
+	owner       = "Ada (Söhne), Inc."
 )
 
 var licenses = []string{"Apache-2.0", "MIT", "none"}
