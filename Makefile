@@ -33,6 +33,9 @@ test: ## run all tests; needs Go, git and make
 demo: build ## show the main job on a scratch clone of this repository
 	@sh docs/demo.sh "$(CURDIR)/bin"
 
+test-spawn: ## install what the products of templates need, make every one, and test it; SHORT=1 for a minute of it
+	@bash .ci/spawn
+
 check: ## formatting, vet, staticcheck, race, tests with coverage; needs every tool
 	@sh .ci/check
 
@@ -55,4 +58,4 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 clean: ## remove what was built
 	@rm -rf bin coverage dist
 
-.PHONY: help build dist install test demo check bench endurance fuzz clean
+.PHONY: help build dist install test demo test-spawn check bench endurance fuzz clean
