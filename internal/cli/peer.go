@@ -177,10 +177,10 @@ func (c *peerStatusCmd) Run(a *app) error {
 // ask waits until all have answered.
 func (c *peerStatusCmd) ask(a *app, place federation.Place, names []string) ([]federation.Arrival, error) {
 	var all []federation.Arrival
-	err := place.HearAll(a.ctx, names, func(arrivals []federation.Arrival) error {
+	err := place.Meet(a.ctx, names, federation.Meeting{Heard: func(arrivals []federation.Arrival) error {
 		all = append(all, arrivals...)
 		return nil
-	})
+	}})
 	slices.SortFunc(all, func(x, y federation.Arrival) int {
 		return cmp.Compare(slices.Index(names, x.Peer), slices.Index(names, y.Peer))
 	})

@@ -28,6 +28,7 @@ type Place struct {
 	Terms    *verify.Terms
 	Messages io.Writer // where git's words and questions go
 	Progress func()    // called for each receipt that is judged
+	Home     string    // the remote that git pushes to by itself: it is led to our history, though it has the same entries
 	AtOnce   int       // how many peers are spoken with at the same time, 0 for what is usual
 	// Merged is called with merges that are made because somebody else was quicker to push,
 	// before they are pushed; nil for nobody.
