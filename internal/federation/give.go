@@ -51,7 +51,7 @@ func (p Place) due(ctx context.Context, a Arrival) (gitrepo.OID, error) {
 		return "", err
 	}
 	if a.Head == "" {
-		return head, nil // it gets a ledger, and takes it whole
+		return head, p.presentableWhole(ctx)
 	}
 	if equal, err := Equal(ctx, p.Repo, a.Head, head); err != nil {
 		return "", err
@@ -120,9 +120,28 @@ func (p Place) presentable(ctx context.Context, a Arrival, head gitrepo.OID) err
 		return err
 	}
 	_, unwelcome, err := verify.Welcome(ctx, p.Repo, theirs, later, nil, p.Terms, p.Progress)
-	if err != nil || len(unwelcome) == 0 {
+	if err != nil {
 		return err
 	}
-	return fault.New(fault.NotAccepted, "%d receipts are not accepted of peers by the covenant, such as %s, so that nothing is pushed", len(unwelcome), unwelcome[0].ID.Short()).
-		Because(unwelcome[0].Err)
+	return unpresentable(unwelcome)
+}
+
+// presentableWhole says whether those would accept the ledger who have none yet.
+func (p Place) presentableWhole(ctx context.Context) error {
+	ours, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	unwelcome, err := verify.WelcomeAll(ctx, ours, nil, p.Terms, p.Progress)
+	if err != nil {
+		return err
+	}
+	return unpresentable(unwelcome)
+}
+
+func unpresentable(unwelcome []verify.Refused) error {
+	if len(unwelcome) == 0 {
+		return nil
+	}
+	return verify.NotAccepted(unwelcome, "%d receipts are not accepted of peers by the covenant, such as %s, so that nothing is pushed", len(unwelcome), unwelcome[0].ID.Short())
 }
