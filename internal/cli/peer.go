@@ -153,7 +153,11 @@ func (c *peerStatusCmd) Run(a *app) error {
 		return err
 	}
 	for _, arrival := range arrivals {
-		m.Peers = append(m.Peers, metOf(arrival))
+		p := metOf(arrival)
+		if p.Showed, _, err = place.Showed(a.ctx, p.Peer); err != nil {
+			return err
+		}
+		m.Peers = append(m.Peers, p)
 	}
 	if a.out.structured() {
 		if err := a.out.emit(m); err != nil {
@@ -164,6 +168,9 @@ func (c *peerStatusCmd) Run(a *app) error {
 			a.out.line("%s  %s%s", p.Peer, p.State, brought(p))
 			if p.err != nil {
 				a.explainPeer(place, p)
+			}
+			for _, ref := range p.Showed {
+				a.exhibit("showed once", ref[strings.LastIndexByte(ref, '/')+1:], ref, "", time.Time{})
 			}
 		}
 	}

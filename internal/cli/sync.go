@@ -87,6 +87,7 @@ type metPeer struct {
 	Message  string           `json:"message,omitempty"`
 	Before   string           `json:"before,omitempty"` // the head that it showed before, of one that shows less
 	Since    string           `json:"since,omitempty"`  // when it was seen first that it showed that
+	Showed   []string         `json:"showed,omitempty"` // refs of what it showed once and does not stand by
 	since    time.Time
 	has      bool // it has all that is here by now, though nothing was pushed
 	err      error

@@ -177,7 +177,7 @@ func (p Place) Took(ctx context.Context, peer string, head gitrepo.OID) error {
 	return p.saw(ctx, peer, head)
 }
 
-// saw remembers what a peer showed, and drops what was fetched of it.
+// saw remembers what a peer showed, and drops what was fetched of it that led there.
 func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
 	seen := SeenRef(peer, p.Ref)
 	before, err := p.Repo.Ref(ctx, seen)
@@ -188,6 +188,13 @@ func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
 		if err := p.Repo.UpdateLogged(ctx, seen, head, before, "vaultmesh: "+peer+" has it"); err != nil && !fault.Has(err, fault.LostRace) {
 			return err
 		}
+	}
+	incoming, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
+	if err == nil {
+		err = p.setAside(ctx, peer, incoming, head)
+	}
+	if err != nil {
+		return err
 	}
 	return p.drop(ctx, IncomingRef(peer, p.Ref), RemovedRef(peer, p.Ref))
 }

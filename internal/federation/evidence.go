@@ -1,0 +1,41 @@
+package federation
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
+)
+
+// maxShowed bounds how much stays of what a peer showed once: it may show something else
+// each time.
+const maxShowed = 8
+
+// showedPrefix is where it stays what a peer showed once, and does not stand by: what it
+// showed later does not lead to it.
+func showedPrefix(peer, ref string) string { return IncomingRef(peer, ref) + "-showed/" }
+
+// Showed are the refs of what a peer showed once and does not stand by, sorted, and what they lead to.
+func (p Place) Showed(ctx context.Context, peer string) (refs []string, heads map[string]gitrepo.OID, err error) {
+	heads, err = p.Repo.Refs(ctx, showedPrefix(peer, p.Ref))
+	return slices.Sorted(maps.Keys(heads)), heads, err
+}
+
+// setAside keeps what a peer showed that waited to be judged or was held back, unless it
+// leads to what it shows now: it is the evidence, whatever the peer shows then.
+func (p Place) setAside(ctx context.Context, peer string, once, now gitrepo.OID) error {
+	if once == "" || once == now || p.leads(ctx, once, now) {
+		return nil
+	}
+	refs, _, err := p.Showed(ctx, peer)
+	if err != nil || len(refs) >= maxShowed {
+		return err
+	}
+	err = p.Repo.UpdateRef(ctx, showedPrefix(peer, p.Ref)+once.Short(), once, "")
+	if fault.Has(err, fault.LostRace) { // it is there already
+		return nil
+	}
+	return err
+}
