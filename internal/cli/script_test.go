@@ -212,14 +212,14 @@ func cmdGnupg(ts *testscript.TestScript, neg bool, args []string) {
 
 // mark DIR… remembers where all refs are, here and in the other repositories
 // that it names; unmoved asserts that they still are. Where something moves here
-// on purpose, "unmoved but NAME…" names it, by a full name or by a prefix that
-// ends in /: all else is where it was, and each of these did move, so that no
-// exception stays behind that nothing needs.
+// on purpose, "unmoved but NAME…" names it, in full or by a prefix that ends
+// in /: all else is where it was, and each of these did move, so that nothing is
+// excepted for longer than it must be.
 func cmdMark(ts *testscript.TestScript, neg bool, others []string) {
 	for i, dir := range others {
 		others[i] = ts.MkAbs(dir)
 	}
-	ts.Setenv("MARK_OTHERS", strings.Join(others, "\n"))
+	ts.Setenv("MARK_OTHERS", strings.Join(others, string(filepath.ListSeparator)))
 	ts.Setenv("MARK", markedRefs(ts))
 }
 
@@ -228,55 +228,41 @@ func cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: unmoved [but NAME…]")
 	}
 	was, now := ts.Getenv("MARK"), markedRefs(ts)
-	if len(args) > 1 {
-		was, now = exceptMoved(ts, was, now, args[1:])
+	for _, name := range args[min(1, len(args)):] {
+		var from, to string
+		was, from = exceptRefs(was, name)
+		now, to = exceptRefs(now, name)
+		if from == to {
+			ts.Fatalf("%s did not move", name)
+		}
 	}
 	if (now != was) != neg {
 		ts.Fatalf("refs were:\n%s\nand are:\n%s", was, now)
 	}
 }
 
-// markedRefs lists the refs here as lines of object and name, and then those of
-// the other repositories that mark named, each below its folder.
+// markedRefs lists the refs here, and those of the other repositories that mark
+// named, each with its folder before it.
 func markedRefs(ts *testscript.TestScript) string {
-	const format = "--format=%(objectname) %(refname)" // asks for no object, which may be missing
-	refs := "refs:\n" + gitOut(ts, "for-each-ref", format)
-	if others := ts.Getenv("MARK_OTHERS"); others != "" {
-		for dir := range strings.SplitSeq(others, "\n") {
-			refs += "\nin " + dir + ":\n" + gitOut(ts, "-C", dir, "for-each-ref", format)
-		}
+	const ref = "%(refname) %(objectname)" // looks at no object, since one may be missing
+	list := []string{"refs:", gitOut(ts, "for-each-ref", "--format="+ref)}
+	for _, dir := range filepath.SplitList(ts.Getenv("MARK_OTHERS")) {
+		list = append(list, gitOut(ts, "-C", dir, "for-each-ref", "--format="+dir+" "+ref))
 	}
-	return refs
+	return strings.Join(list, "\n")
 }
 
-// exceptMoved takes the refs of these names away from both lists, as far as
-// they are refs of the repository here. Each name stands for one that moved.
-func exceptMoved(ts *testscript.TestScript, was, now string, names []string) (restWas, restNow string) {
-	restWas, restNow = was, now
-	for _, name := range names {
-		keptWas, leftWas := exceptRefs(restWas, name)
-		keptNow, leftNow := exceptRefs(restNow, name)
-		if leftWas == leftNow {
-			ts.Fatalf("%s did not move: it needs no exception", name)
-		}
-		restWas, restNow = keptWas, keptNow
-	}
-	return restWas, restNow
-}
-
-// exceptRefs splits a list into what stays and the refs here that the name names.
-func exceptRefs(list, name string) (rest, named string) {
-	here := true
-	for line := range strings.Lines(list + "\n") {
-		_, ref, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		here = here && !strings.HasPrefix(line, "in ")
-		if here && (ref == name || strings.HasSuffix(name, "/") && strings.HasPrefix(ref, name)) {
-			named += line
-		} else {
-			rest += line
+// exceptRefs divides a list into the other refs and those here of that name.
+func exceptRefs(list, name string) (others, named string) {
+	for line := range strings.SplitSeq(list, "\n") {
+		ref, _, _ := strings.Cut(line, " ")
+		if ref == name || strings.HasSuffix(name, "/") && strings.HasPrefix(ref, name) {
+			named += line + "\n"
+		} else if line != "" {
+			others += line + "\n"
 		}
 	}
-	return strings.TrimSuffix(rest, "\n"), named
+	return others, named
 }
 
 // stdout2env NAME REGEXP keeps the first group of a match in the last output.
