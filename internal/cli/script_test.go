@@ -74,6 +74,7 @@ func TestScripts(t *testing.T) {
 
 func setupScript(env *testscript.Env) error {
 	env.Values[tsaKey{}] = make(map[string]*scriptTSA)
+	env.Values[markKey{}] = new(scriptMark)
 	home := filepath.Join(env.WorkDir, "home")
 	project, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -219,15 +220,25 @@ func cmdMark(ts *testscript.TestScript, neg bool, others []string) {
 	for i, dir := range others {
 		others[i] = ts.MkAbs(dir)
 	}
-	ts.Setenv("MARK_OTHERS", strings.Join(others, string(filepath.ListSeparator)))
-	ts.Setenv("MARK", markedRefs(ts))
+	mark := ts.Value(markKey{}).(*scriptMark)
+	*mark = scriptMark{others, refsOf(ts, others)}
 }
+
+// scriptMark is what mark remembers in a script: not in its environment, for the
+// refs can be more than a command may be given there.
+type scriptMark struct {
+	others []string
+	refs   string
+}
+
+type markKey struct{}
 
 func cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 || len(args) > 1 && (args[0] != "but" || neg) {
 		ts.Fatalf("usage: unmoved [but NAME…]")
 	}
-	was, now := ts.Getenv("MARK"), markedRefs(ts)
+	mark := ts.Value(markKey{}).(*scriptMark)
+	was, now := mark.refs, refsOf(ts, mark.others)
 	for _, name := range args[min(1, len(args)):] {
 		var from, to string
 		was, from = exceptRefs(was, name)
@@ -241,12 +252,12 @@ func cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// markedRefs lists the refs here, and those of the other repositories that mark
-// named, each with its folder before it.
-func markedRefs(ts *testscript.TestScript) string {
+// refsOf lists the refs here, and those of other repositories, each with its
+// folder before it.
+func refsOf(ts *testscript.TestScript, others []string) string {
 	const ref = "%(refname) %(objectname)" // looks at no object, since one may be missing
 	list := []string{"refs:", gitOut(ts, "for-each-ref", "--format="+ref)}
-	for _, dir := range filepath.SplitList(ts.Getenv("MARK_OTHERS")) {
+	for _, dir := range others {
 		list = append(list, gitOut(ts, "-C", dir, "for-each-ref", "--format="+dir+" "+ref))
 	}
 	return strings.Join(list, "\n")
