@@ -259,6 +259,10 @@ func (c *peerAcceptCmd) Run(a *app) error {
 			Now    string `json:"now"`
 		}{c.Peer, string(before), string(now)})
 	}
+	if now == before {
+		a.out.line("what %s showed once is forgotten", c.Peer)
+		return nil
+	}
 	if now == "" {
 		a.out.line("%s may have no ledger, and the next sync gives it this one; before it showed %s", c.Peer, cmp.Or(before.Short(), "nothing"))
 		return nil

@@ -24,6 +24,9 @@ type anchoring struct {
 	NoCache bool   `help:"believe nothing that was found out before"`
 }
 
+// insistence is what a command says of the ledger that it wants.
+func (f anchoring) insistence() anchoring { return f }
+
 // terms are by what receipts of a ledger are judged.
 func (f anchoring) terms(a *app, genesis receipt.ID) (*verify.Terms, error) {
 	found, err := f.anchor(a, genesis)

@@ -202,8 +202,9 @@ func (p Place) Carried(ctx context.Context, path string) (Arrival, error) {
 		return Arrival{}, err
 	}
 	a, err := p.Consider(ctx, heads[p.Ref])
-	if err == nil && a.State != HeldBack {
-		err = p.Repo.DeleteRef(ctx, IncomingRef(byHand, p.Ref), heads[p.Ref])
+	// The file stays, and shows what was in it.
+	if deleteErr := p.Repo.DeleteRef(context.WithoutCancel(ctx), IncomingRef(byHand, p.Ref), heads[p.Ref]); err == nil {
+		err = deleteErr
 	}
 	return a, err
 }

@@ -15,7 +15,9 @@ const maxShowed = 8
 
 // showedPrefix is where it stays what a peer showed once, and does not stand by: what it
 // showed later does not lead to it.
-func showedPrefix(peer, ref string) string { return IncomingRef(peer, ref) + "-showed/" }
+func showedPrefix(peer, ref string) string { return IncomingRef(peer, ref) + showed }
+
+const showed = "-showed/"
 
 // Showed are the refs of what a peer showed once and does not stand by, sorted, and what they lead to.
 func (p Place) Showed(ctx context.Context, peer string) (refs []string, heads map[string]gitrepo.OID, err error) {

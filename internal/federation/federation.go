@@ -112,6 +112,9 @@ func PeerOf(ref string) (peer string, held bool) {
 	if !held {
 		rest = strings.TrimPrefix(ref, SeenPrefix)
 	}
+	if kept, id, once := strings.Cut(rest, showed); once && !strings.Contains(id, "/") {
+		rest, held = kept, false
+	}
 	for _, place := range []string{"/ledger", "/vaultmesh/ledger", "/ledger-removed", "/vaultmesh/ledger-removed"} {
 		if name, ok := strings.CutSuffix(rest, place); ok {
 			peer = name

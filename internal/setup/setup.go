@@ -223,11 +223,11 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 // welcome judges whether the covenants of a remote's ledger accept of peers what is in it,
 // and remarks what is taken all the same. What nobody could read is not refused for that.
 func (q Request) welcome(ctx context.Context, remote string, l *ledger.Ledger, genesis receipt.ID, report *verify.Report) (remark string, err error) {
-	if report.Verdict == verify.Incomplete || q.Terms == nil {
+	if q.Terms == nil {
 		return "", nil
 	}
-	terms, err := q.Terms(genesis)
-	if err != nil {
+	terms, err := q.Terms(genesis) // it may have to be another ledger
+	if err != nil || report.Verdict == verify.Incomplete {
 		return "", err
 	}
 	refused, err := verify.WelcomeAll(ctx, l, report, terms, q.Progress)
