@@ -126,8 +126,8 @@ type app struct {
 	gitConfig gitrepo.Config
 	config    config.Config
 	insists   anchoring // what the command says of the ledger that it wants
-	behind    []string // words of a query, or a command to run, behind --, where nothing is a flag
-	warned    bool     // that entries are left out
+	behind    []string  // words of a query, or a command to run, behind --, where nothing is a flag
+	warned    bool      // that entries are left out
 }
 
 // sameSignal is how long after a signal another one counts for the same: git passes
