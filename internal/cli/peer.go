@@ -10,6 +10,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 )
 
 type peerCmd struct {
@@ -170,7 +171,7 @@ func (c *peerStatusCmd) Run(a *app) error {
 				a.explainPeer(place, p)
 			}
 			for _, ref := range p.Showed {
-				a.exhibit("showed once", ref[strings.LastIndexByte(ref, '/')+1:], ref, "", time.Time{})
+				a.exhibit("showed once", gitrepo.OID(ref[strings.LastIndexByte(ref, '/')+1:]).Short(), ref, "", time.Time{})
 			}
 		}
 	}

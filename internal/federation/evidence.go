@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
@@ -18,6 +19,22 @@ const maxShowed = 8
 func showedPrefix(peer, ref string) string { return IncomingRef(peer, ref) + showed }
 
 const showed = "-showed/"
+
+// showedRef is the place of one such head. It has the whole id, because whoever shows heads
+// can make two that begin alike.
+func showedRef(peer, ref string, head gitrepo.OID) string {
+	return showedPrefix(peer, ref) + string(head)
+}
+
+// cutShowed tells whether a ref is one of what a peer showed once, and takes off what makes it
+// that: a whole id, in which no other ref ends that is kept.
+func cutShowed(ref string) (kept string, once bool) {
+	i := strings.LastIndexByte(ref, '/') + 1
+	if id := ref[i:]; len(id) < 40 || strings.Trim(id, "0123456789abcdef") != "" {
+		return ref, false
+	}
+	return strings.CutSuffix(ref[:i], showed)
+}
 
 // Showed are the refs of what a peer showed once and does not stand by, sorted, and what they lead to.
 func (p Place) Showed(ctx context.Context, peer string) (refs []string, heads map[string]gitrepo.OID, err error) {
@@ -35,7 +52,7 @@ func (p Place) setAside(ctx context.Context, peer string, once, now gitrepo.OID)
 	if err != nil || len(refs) >= maxShowed {
 		return err
 	}
-	err = p.Repo.UpdateRef(ctx, showedPrefix(peer, p.Ref)+once.Short(), once, "")
+	err = p.Repo.UpdateRef(ctx, showedRef(peer, p.Ref, once), once, "")
 	if fault.Has(err, fault.LostRace) { // it is there already
 		return nil
 	}

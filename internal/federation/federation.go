@@ -102,7 +102,7 @@ func Apart(peer string, remotes []string, ref string) error {
 
 // keptOf are the refs of a peer.
 func keptOf(peer, ref string) []string {
-	return []string{SeenRef(peer, ref), IncomingRef(peer, ref), RemovedRef(peer, ref)}
+	return []string{SeenRef(peer, ref), IncomingRef(peer, ref), RemovedRef(peer, ref), strings.TrimSuffix(showedPrefix(peer, ref), "/")}
 }
 
 // PeerOf is the peer that a ref below one of the prefixes is about, "" for what was
@@ -112,7 +112,7 @@ func PeerOf(ref string) (peer string, held bool) {
 	if !held {
 		rest = strings.TrimPrefix(ref, SeenPrefix)
 	}
-	if kept, id, once := strings.Cut(rest, showed); once && !strings.Contains(id, "/") {
+	if kept, once := cutShowed(rest); once {
 		rest, held = kept, false
 	}
 	for _, place := range []string{"/ledger", "/vaultmesh/ledger", "/ledger-removed", "/vaultmesh/ledger-removed"} {
