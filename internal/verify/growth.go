@@ -114,11 +114,12 @@ func (g *guest) indifferent(known *rolls) bool {
 }
 
 // WelcomeAll says which receipts of a ledger are not accepted of peers where there is none
-// yet: by the covenant of its first receipt and those that followed on it. The report
-// is on its form, nil where nobody has judged that.
+// yet: by the covenant of its first receipt and those that followed on it. Where that has
+// none all are accepted: nobody can say which were there before a covenant was adopted. The
+// report is on its form, nil where nobody has judged that.
 func WelcomeAll(ctx context.Context, l *ledger.Ledger, report *Report, terms *Terms, progress func()) ([]Refused, error) {
 	genesis, err := l.Genesis(ctx)
-	if err != nil {
+	if err != nil || genesis.Receipt.Genesis.Covenant == nil {
 		return nil, err
 	}
 	var known *rolls
