@@ -173,6 +173,9 @@ func (c *peerStatusCmd) Run(a *app) error {
 			for _, ref := range p.Showed {
 				a.exhibit("showed once", gitrepo.OID(ref[strings.LastIndexByte(ref, '/')+1:]).Short(), ref, "", time.Time{})
 			}
+			if len(p.Showed) >= federation.MaxShowed {
+				a.out.line("  what it showed after that is not kept")
+			}
 		}
 	}
 	ours, err := a.ledger()

@@ -93,7 +93,7 @@ func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
 	switch {
 	case f.Ledger != "":
 		id, err := receipt.ParseDigest(f.Ledger)
-		if err != nil {
+		if err != nil || id.IsZero() {
 			return verify.Anchor{}, fault.New(fault.BadOperand, "%.80q is not a ledger's id: 64 lower-case hex digits", f.Ledger)
 		}
 		return verify.Anchor{Ledger: id, Source: byLedger, Pin: known.Pin}, nil

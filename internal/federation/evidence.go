@@ -10,9 +10,9 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 )
 
-// maxShowed bounds how much stays of what a peer showed once: it may show something else
+// MaxShowed bounds how much stays of what a peer showed once: it may show something else
 // each time.
-const maxShowed = 8
+const MaxShowed = 64
 
 // showedPrefix is where it stays what a peer showed once, and does not stand by: what it
 // showed later does not lead to it.
@@ -49,7 +49,7 @@ func (p Place) setAside(ctx context.Context, peer string, once, now gitrepo.OID)
 		return nil
 	}
 	refs, _, err := p.Showed(ctx, peer)
-	if err != nil || len(refs) >= maxShowed {
+	if err != nil || len(refs) >= MaxShowed {
 		return err
 	}
 	err = p.Repo.UpdateRef(ctx, showedRef(peer, p.Ref, once), once, "")

@@ -76,12 +76,16 @@ type seat struct {
 	heard    bool
 	left     bool // nothing more is done with it
 	speaking bool
+	waits    bool // for the terminal
 	arrival  Arrival
 	tries    int         // how often others were quicker
 	given    gitrepo.OID // our head of which it was found out whether it lacks something
 	shares   int
 	notes    gitrepo.OID // that it has
 }
+
+// busy tells whether a git speaks with the peer, or is to.
+func (s *seat) busy() bool { return s.speaking || s.waits }
 
 // word is what came of it that a git spoke with a peer.
 type word struct {
@@ -143,6 +147,15 @@ func (t *table) speak(ctx context.Context, s *seat, do func(ctx context.Context,
 		w := do(ctx, alone)
 		w.seat, w.said, w.byItself = s, said.Bytes(), gitrepo.WouldAsk(w.err)
 		t.words <- w
+	})
+}
+
+// byItself has something done with a peer when nobody else speaks, who has the terminal for it.
+func (t *table) byItself(s *seat, do func(context.Context) error) {
+	s.waits = true
+	t.alone = append(t.alone, func(ctx context.Context) error {
+		s.waits = false
+		return do(ctx)
 	})
 }
 
@@ -237,7 +250,7 @@ func (t *table) answered(ctx context.Context, w word, arrivals []Arrival) ([]Arr
 }
 
 func (t *table) askByItself(s *seat) {
-	t.alone = append(t.alone, func(ctx context.Context) error {
+	t.byItself(s, func(ctx context.Context) error {
 		a, err := t.place.Ask(ctx, s.peer)
 		if err != nil {
 			return err
@@ -273,7 +286,7 @@ func (t *table) offer(ctx context.Context) error {
 	}
 	var lacking []*seat
 	for _, s := range t.seats {
-		if !s.heard || s.left || s.speaking || s.given == head {
+		if !s.heard || s.left || s.busy() || s.given == head {
 			continue
 		}
 		s.given = head
@@ -348,7 +361,7 @@ func (t *table) pushed(ctx context.Context, w word) error {
 }
 
 func (t *table) giveByItself(s *seat) {
-	t.alone = append(t.alone, func(ctx context.Context) error {
+	t.byItself(s, func(ctx context.Context) error {
 		head, err := t.place.Give(ctx, s.arrival)
 		return t.settled(s, head, err)
 	})
@@ -375,7 +388,7 @@ func (t *table) offerNotes(ctx context.Context, head gitrepo.OID) error {
 	last := t.waiting == 0 && len(t.alone) == 0
 	for _, s := range t.seats {
 		due := s.shares == 0 || last && s.shares < maxShares && s.notes != here
-		if !due || !s.heard || s.left || s.speaking || s.given != head {
+		if !due || !s.heard || s.left || s.busy() || s.given != head {
 			continue
 		}
 		s.shares++
@@ -398,7 +411,7 @@ func (t *table) share(ctx context.Context, s *seat) {
 }
 
 func (t *table) shareByItself(s *seat) {
-	t.alone = append(t.alone, func(ctx context.Context) error {
+	t.byItself(s, func(ctx context.Context) error {
 		head, pushed, err := t.place.ShareNotes(ctx, s.peer)
 		return t.shared(s, head, pushed, err)
 	})

@@ -126,6 +126,36 @@ func TestSlowToTakeKeepsNobody(t *testing.T) {
 	}
 }
 
+// A peer for which a person has to be asked waits for that, whatever others bring meanwhile.
+func TestWaitsForTheTerminal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, rand.New(rand.NewPCG(1, 7)), "sha1", 3, [][2]int{{0, 1}, {0, 2}})
+	ours, late := w.clones[0], w.clones[2]
+	w.record(ours)
+	w.record(late)
+	tries := filepath.Join(w.root, "tries")
+	w.git(ours.dir, "config", "remote.p1.receivepack", w.script("asks", "echo x >>'"+tries+"'; echo 'Permission denied' >&2; exit 1", "false"))
+	w.git(ours.dir, "config", "remote.p2.uploadpack", w.script("answers-late", "for i in $(seq 200); do [ -s '"+tries+"' ] && sleep 1 && break; sleep 0.1; done", "git upload-pack"))
+	p := w.place(t, ours)
+	must(t, p.Meet(context.Background(), ours.knows, Meeting{
+		Heard: func(arrivals []Arrival) error {
+			_, _, err := p.Take(context.Background(), arrivals)
+			return err
+		},
+		Given: func(peer string, _ gitrepo.OID, err error) error {
+			if (peer == "p1") != (err != nil) {
+				t.Errorf("%s: %v", peer, err)
+			}
+			return nil
+		},
+	}))
+	said, err := os.ReadFile(tries)
+	must(t, err)
+	if n := strings.Count(string(said), "x"); n != 2 { // beside others, and by itself
+		t.Errorf("it was pushed to %d times", n)
+	}
+}
+
 // leads is a command that tells whether a clone's ledger contains a commit.
 func leads(c *clone, head string) string {
 	return "git -C '" + c.dir + "' merge-base --is-ancestor " + strings.TrimSpace(head) + " " + ledger.DefaultRef + " 2>/dev/null"
