@@ -117,6 +117,9 @@ type simulated struct {
 	work  []func() bool // the steps that are left; one that returns false is done again
 }
 
+// home is the remote that git pushes to by itself.
+func (p *simulated) home() int { return p.knows[0] }
+
 func newWorld(t *testing.T, random *rand.Rand, topology string, n int) *world {
 	w := &world{t: t, random: random, m: newMemory([]string{"sha1", "sha256"}[random.IntN(2)]), ledgers: make(map[gitrepo.OID]*Ledger), parents: make(map[gitrepo.OID][]gitrepo.OID),
 		depth: make(map[gitrepo.OID]int), roots: make(map[gitrepo.OID]string), recorded: make(map[string]bool)}
@@ -176,16 +179,14 @@ func (w *world) leads(from, to gitrepo.OID) bool {
 }
 
 // join merges heads in the order of their ids, those left out to which another leads. Where
-// all have the same entries nothing is merged.
-func (w *world) join(ours gitrepo.OID, others ...gitrepo.OID) gitrepo.OID {
-	heads := append(others, ours)
-	slices.Sort(heads)
-	heads = slices.Compact(heads)
-	tips := slices.DeleteFunc(slices.Clone(heads), func(h gitrepo.OID) bool {
-		return slices.ContainsFunc(heads, func(other gitrepo.OID) bool { return other != h && w.leads(other, h) })
-	})
+// all have the same entries ours is merged with that of home alone, if that is asked.
+func (w *world) join(ours gitrepo.OID, heads map[int]gitrepo.OID, home int) gitrepo.OID {
+	tips := w.tips(append(slices.Collect(maps.Values(heads)), ours))
 	if first := w.ledgers[tips[0]]; !slices.ContainsFunc(tips, func(h gitrepo.OID) bool { return !w.ledgers[h].Equals(first) }) {
-		return tips[slices.IndexFunc(tips, func(h gitrepo.OID) bool { return w.leads(h, ours) })]
+		tips = tips[slices.IndexFunc(tips, func(h gitrepo.OID) bool { return w.leads(h, ours) }):][:1]
+		if head, met := heads[home]; met {
+			tips = w.tips([]gitrepo.OID{tips[0], head})
+		}
 	}
 	joined := w.ledgers[tips[0]]
 	for _, h := range tips[1:] {
@@ -195,6 +196,15 @@ func (w *world) join(ours gitrepo.OID, others ...gitrepo.OID) gitrepo.OID {
 		joined = w.know(opened(w.t, w.m, u.Head))
 	}
 	return joined.Head
+}
+
+// tips are the heads to which no other one leads, in the order of their ids.
+func (w *world) tips(heads []gitrepo.OID) []gitrepo.OID {
+	slices.Sort(heads)
+	heads = slices.Compact(heads)
+	return slices.DeleteFunc(slices.Clone(heads), func(h gitrepo.OID) bool {
+		return slices.ContainsFunc(heads, func(other gitrepo.OID) bool { return other != h && w.leads(other, h) })
+	})
 }
 
 // happen lets one thing happen.
@@ -290,7 +300,7 @@ func (w *world) take(p *simulated, heads map[int]gitrepo.OID) []func() bool {
 	var before, after gitrepo.OID
 	merge := func() bool {
 		before = p.head
-		after = w.join(before, slices.Collect(maps.Values(heads))...)
+		after = w.join(before, heads, p.home())
 		return true
 	}
 	move := func() bool {
@@ -313,7 +323,7 @@ func (w *world) give(p *simulated, i int, heads map[int]gitrepo.OID) bool {
 		other.head = p.head
 		return true
 	}
-	if w.ledgers[p.head].Equals(w.ledgers[other.head]) {
+	if i != p.home() && w.ledgers[p.head].Equals(w.ledgers[other.head]) {
 		return true
 	}
 	again := map[int]gitrepo.OID{i: other.head}
@@ -428,7 +438,7 @@ func TestSimulationOfRounds(t *testing.T) {
 					sum, most = sum+rounds, max(most, rounds)
 					if n <= 16 {
 						known := len(w.ledgers)
-						rounds, quiet := w.settle(how, 40)
+						rounds, quiet := w.settle(how, 20+8*n)
 						if more += rounds; !quiet {
 							moving++
 						}

@@ -128,8 +128,9 @@ type app struct {
 	refs      map[string]gitrepo.OID // as they were when the command began; nil when that is not known
 	gitConfig gitrepo.Config
 	config    config.Config
-	behind    []string // words of a query, or a command to run, behind --, where nothing is a flag
-	warned    bool     // that entries are left out
+	insists   anchoring // what the command says of the ledger that it wants
+	behind    []string  // words of a query, or a command to run, behind --, where nothing is a flag
+	warned    bool      // that entries are left out
 }
 
 // sameSignal is how long after a signal another one counts for the same: git passes
@@ -209,6 +210,9 @@ func (a *app) run() error {
 	parsed, err := a.parse(args)
 	if err != nil {
 		return err
+	}
+	if c, ok := parsed.Selected().Target.Addr().Interface().(interface{ insistence() anchoring }); ok {
+		a.insists = c.insistence()
 	}
 	return parsed.Run(a)
 }

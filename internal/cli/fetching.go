@@ -74,6 +74,6 @@ func (a *app) withSetup(f func(setup.Request) error) error {
 	defer bar.done()
 	return f(setup.Request{
 		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Progress: bar.add,
-		Terms: func(genesis receipt.ID) (*verify.Terms, error) { return anchoring{}.insisted(a, genesis) },
+		Terms: func(genesis receipt.ID) (*verify.Terms, error) { return a.insists.insisted(a, genesis) },
 	})
 }

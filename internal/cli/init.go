@@ -18,6 +18,7 @@ type initCmd struct {
 	Name     string `placeholder:"NAME" help:"name of a new ledger; the repository's own name unless given"`
 	Remote   string `placeholder:"REMOTE" help:"take the ledger of this remote"`
 	Offline  bool   `help:"ask no remote whether it has a ledger"`
+	Accept   bool   `help:"take the ledger of a remote with what its covenant does not accept of peers"`
 	Branch   bool   `xor:"place" help:"keep the ledger on the branch vaultmesh/ledger, for hosts that protect nothing else"`
 	NoConfig bool   `xor:"place" help:"leave git's configuration as it is"`
 	NoKey    bool   `xor:"nobody" help:"begin a ledger that trusts no key, until a person adopts a covenant"`
@@ -102,7 +103,7 @@ func (c *initCmd) ledger(a *app) (*setup.Outcome, *record.Outcome, error) {
 	bar := a.progress("verifying receipts")
 	defer bar.done()
 	out, err := setup.Ledger(a.ctx, setup.Request{
-		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline,
+		Repo: a.repo, Config: a.config, Now: a.env.Now(), Messages: a.out.messages(), Name: c.Name, Remote: c.Remote, Offline: c.Offline, Accept: c.Accept,
 		Progress:    bar.add,
 		Terms:       func(genesis receipt.ID) (*verify.Terms, error) { return anchoring{}.insisted(a, genesis) },
 		Authorities: authorities,

@@ -10,6 +10,7 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/config"
 	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 	"github.com/VaultSovereign/git-vaultmesh/internal/federation"
+	"github.com/VaultSovereign/git-vaultmesh/internal/gitrepo"
 )
 
 type peerCmd struct {
@@ -153,7 +154,11 @@ func (c *peerStatusCmd) Run(a *app) error {
 		return err
 	}
 	for _, arrival := range arrivals {
-		m.Peers = append(m.Peers, metOf(arrival))
+		p := metOf(arrival)
+		if p.Showed, _, err = place.Showed(a.ctx, p.Peer); err != nil {
+			return err
+		}
+		m.Peers = append(m.Peers, p)
 	}
 	if a.out.structured() {
 		if err := a.out.emit(m); err != nil {
@@ -164,6 +169,12 @@ func (c *peerStatusCmd) Run(a *app) error {
 			a.out.line("%s  %s%s", p.Peer, p.State, brought(p))
 			if p.err != nil {
 				a.explainPeer(place, p)
+			}
+			for _, ref := range p.Showed {
+				a.exhibit("showed once", gitrepo.OID(ref[strings.LastIndexByte(ref, '/')+1:]).Short(), ref, "", time.Time{})
+			}
+			if len(p.Showed) >= federation.MaxShowed {
+				a.out.line("  what it showed after that is not kept")
 			}
 		}
 	}
@@ -177,10 +188,10 @@ func (c *peerStatusCmd) Run(a *app) error {
 // ask waits until all have answered.
 func (c *peerStatusCmd) ask(a *app, place federation.Place, names []string) ([]federation.Arrival, error) {
 	var all []federation.Arrival
-	err := place.HearAll(a.ctx, names, func(arrivals []federation.Arrival) error {
+	err := place.Meet(a.ctx, names, federation.Meeting{Heard: func(arrivals []federation.Arrival) error {
 		all = append(all, arrivals...)
 		return nil
-	})
+	}})
 	slices.SortFunc(all, func(x, y federation.Arrival) int {
 		return cmp.Compare(slices.Index(names, x.Peer), slices.Index(names, y.Peer))
 	})
@@ -251,6 +262,10 @@ func (c *peerAcceptCmd) Run(a *app) error {
 			Before string `json:"before"`
 			Now    string `json:"now"`
 		}{c.Peer, string(before), string(now)})
+	}
+	if now == before {
+		a.out.line("what %s showed once is forgotten", c.Peer)
+		return nil
 	}
 	if now == "" {
 		a.out.line("%s may have no ledger, and the next sync gives it this one; before it showed %s", c.Peer, cmp.Or(before.Short(), "nothing"))

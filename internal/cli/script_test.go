@@ -77,6 +77,7 @@ func TestScripts(t *testing.T) {
 
 func setupScript(env *testscript.Env) error {
 	env.Values[tsaKey{}] = make(map[string]*scriptTSA)
+	env.Values[markKey{}] = new(scriptMark)
 	home := filepath.Join(env.WorkDir, "home")
 	project, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -213,16 +214,69 @@ func cmdGnupg(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// mark remembers where all refs are; unmoved asserts that they still are.
-func cmdMark(ts *testscript.TestScript, neg bool, _ []string) {
-	ts.Setenv("MARK", "refs:"+gitOut(ts, "for-each-ref"))
+// mark DIR… remembers where all refs are, here and in the other repositories
+// that it names; unmoved asserts that they still are. Where something moves here
+// on purpose, "unmoved but NAME…" names it, in full or by a prefix that ends
+// in /: all else is where it was, and each of these did move, so that nothing is
+// excepted for longer than it must be.
+func cmdMark(ts *testscript.TestScript, neg bool, others []string) {
+	for i, dir := range others {
+		others[i] = ts.MkAbs(dir)
+	}
+	mark := ts.Value(markKey{}).(*scriptMark)
+	*mark = scriptMark{others, refsOf(ts, others)}
 }
 
-func cmdUnmoved(ts *testscript.TestScript, neg bool, _ []string) {
-	now := "refs:" + gitOut(ts, "for-each-ref")
-	if (now != ts.Getenv("MARK")) != neg {
-		ts.Fatalf("refs were:\n%s\nand are:\n%s", ts.Getenv("MARK"), now)
+// scriptMark is what mark remembers in a script: not in its environment, for the
+// refs can be more than a command may be given there.
+type scriptMark struct {
+	others []string
+	refs   string
+}
+
+type markKey struct{}
+
+func cmdUnmoved(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 1 || len(args) > 1 && (args[0] != "but" || neg) {
+		ts.Fatalf("usage: unmoved [but NAME…]")
 	}
+	mark := ts.Value(markKey{}).(*scriptMark)
+	was, now := mark.refs, refsOf(ts, mark.others)
+	for _, name := range args[min(1, len(args)):] {
+		var from, to string
+		was, from = exceptRefs(was, name)
+		now, to = exceptRefs(now, name)
+		if from == to {
+			ts.Fatalf("%s did not move", name)
+		}
+	}
+	if (now != was) != neg {
+		ts.Fatalf("refs were:\n%s\nand are:\n%s", was, now)
+	}
+}
+
+// refsOf lists the refs here, and those of other repositories, each with its
+// folder before it.
+func refsOf(ts *testscript.TestScript, others []string) string {
+	const ref = "%(refname) %(objectname)" // looks at no object, since one may be missing
+	list := []string{"refs:", gitOut(ts, "for-each-ref", "--format="+ref)}
+	for _, dir := range others {
+		list = append(list, gitOut(ts, "-C", dir, "for-each-ref", "--format="+dir+" "+ref))
+	}
+	return strings.Join(list, "\n")
+}
+
+// exceptRefs divides a list into the other refs and those here of that name.
+func exceptRefs(list, name string) (others, named string) {
+	for line := range strings.SplitSeq(list, "\n") {
+		ref, _, _ := strings.Cut(line, " ")
+		if ref == name || strings.HasSuffix(name, "/") && strings.HasPrefix(ref, name) {
+			named += line + "\n"
+		} else if line != "" {
+			others += line + "\n"
+		}
+	}
+	return others, named
 }
 
 // stdout2env NAME REGEXP keeps the first group of a match in the last output.

@@ -87,15 +87,15 @@ type metPeer struct {
 	Message  string           `json:"message,omitempty"`
 	Before   string           `json:"before,omitempty"` // the head that it showed before, of one that shows less
 	Since    string           `json:"since,omitempty"`  // when it was seen first that it showed that
+	Showed   []string         `json:"showed,omitempty"` // refs of what it showed once and does not stand by
 	since    time.Time
-	arrival  federation.Arrival // with the head that it has by now
-	has      bool               // it has all that is here by now, though nothing was pushed
+	has      bool // it has all that is here by now, though nothing was pushed
 	err      error
 }
 
 // metOf is what an arrival says of a peer.
 func metOf(a federation.Arrival) metPeer {
-	p := metPeer{Peer: a.Peer, State: a.State, Head: string(a.Head), Receipts: a.New, Before: string(a.Before), since: a.Since, arrival: a}
+	p := metPeer{Peer: a.Peer, State: a.State, Head: string(a.Head), Receipts: a.New, Before: string(a.Before), since: a.Since}
 	if a.Err != nil {
 		p.fail(a.Err)
 	}
@@ -123,15 +123,48 @@ func (c *syncCmd) meet(a *app, names []string) (*meeting, error) {
 		return nil, err
 	}
 	m := &meeting{Peers: []metPeer{}}
-	err = place.HearAll(a.ctx, names, func(arrivals []federation.Arrival) error { return c.exchange(a, place, m, arrivals) })
-	if err != nil {
-		return nil, err
-	}
-	if err := c.shareNotes(a, place, m); err != nil {
+	if err := place.Meet(a.ctx, names, c.proceedings(a, place, m)); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(m.Peers, func(p, q metPeer) int { return cmp.Compare(slices.Index(names, p.Peer), slices.Index(names, q.Peer)) })
 	return m, c.afterwards(a, place, m)
+}
+
+// proceedings are what is done at a meeting, and noted of it. An error of a peer is
+// noted; an interruption ends it.
+func (c *syncCmd) proceedings(a *app, place federation.Place, m *meeting) federation.Meeting {
+	do := federation.Meeting{Heard: func(arrivals []federation.Arrival) error { return c.hear(a, place, m, arrivals) }}
+	if !c.NoPush {
+		do.Given = func(peer string, head gitrepo.OID, err error) error {
+			p := m.peer(peer)
+			p.Pushed, p.has = p.Pushed || head != "", p.has || head == ""
+			return p.note(err)
+		}
+	}
+	if c.Notes {
+		do.Shared = func(peer string, pushed bool, err error) error {
+			p := m.peer(peer)
+			p.Notes = p.Notes || pushed
+			return p.note(err)
+		}
+	}
+	return do
+}
+
+// peer is what became of one that was heard.
+func (m *meeting) peer(name string) *metPeer {
+	return &m.Peers[slices.IndexFunc(m.Peers, func(p metPeer) bool { return p.Peer == name })]
+}
+
+// note notes what is wrong with a peer. The error is an interruption.
+func (p *metPeer) note(err error) error {
+	if fault.Has(err, fault.Interrupted) {
+		return err
+	}
+	if err != nil {
+		p.fail(err)
+	}
+	return nil
 }
 
 // inherit has what was kept of a remote count under the name that it has by now, before
@@ -156,8 +189,8 @@ func (a *app) inherit(place federation.Place, names []string) error {
 	return nil
 }
 
-// exchange takes what peers bring, and gives it to them and to those that were met before.
-func (c *syncCmd) exchange(a *app, place federation.Place, m *meeting, arrivals []federation.Arrival) error {
+// hear takes what peers bring, and looks whether it contradicts what is here.
+func (c *syncCmd) hear(a *app, place federation.Place, m *meeting, arrivals []federation.Arrival) error {
 	if m.taken == nil {
 		var err error
 		if m.taken, err = a.ledger(); err != nil {
@@ -179,56 +212,6 @@ func (c *syncCmd) exchange(a *app, place federation.Place, m *meeting, arrivals 
 	m.taken = taken
 	for _, arrival := range arrivals {
 		m.Peers = append(m.Peers, metOf(arrival))
-	}
-	if c.NoPush {
-		return nil
-	}
-	return c.give(a, place, m)
-}
-
-// give pushes what peers lack. An error is an interruption: what is wrong with a peer is
-// said of it.
-func (c *syncCmd) give(a *app, place federation.Place, m *meeting) error {
-	var arrivals []federation.Arrival
-	var to []*metPeer
-	for i := range m.Peers {
-		if p := &m.Peers[i]; p.err == nil {
-			arrivals, to = append(arrivals, p.arrival), append(to, p)
-		}
-	}
-	return place.GiveAll(a.ctx, arrivals, func(nth int, head gitrepo.OID, err error) error {
-		p := to[nth]
-		switch {
-		case fault.Has(err, fault.Interrupted):
-			return err
-		case err != nil:
-			p.fail(err)
-		case head != "":
-			p.Pushed, p.arrival.Head = true, head
-		default:
-			p.has = true
-		}
-		return nil
-	})
-}
-
-// shareNotes brings the notes together with those of peers that were met.
-func (c *syncCmd) shareNotes(a *app, place federation.Place, m *meeting) error {
-	if !c.Notes {
-		return nil
-	}
-	for i := range m.Peers {
-		p := &m.Peers[i]
-		if p.err != nil {
-			continue
-		}
-		var err error
-		if p.Notes, err = place.ShareNotes(a.ctx, p.Peer); fault.Has(err, fault.Interrupted) {
-			return err
-		}
-		if err != nil {
-			p.fail(err)
-		}
 	}
 	return nil
 }
@@ -302,7 +285,7 @@ func (f anchoring) federation(a *app) (place federation.Place, done func(), err 
 		return place, nil, err
 	}
 	bar := a.progress("judging receipts")
-	return federation.Place{Repo: a.repo, Ref: a.config.Ref, Ledger: genesis.ID, Terms: terms, Messages: a.out.messages(), Progress: bar.add, AtOnce: a.config.AtOnce}, bar.done, nil
+	return federation.Place{Repo: a.repo, Ref: a.config.Ref, Ledger: genesis.ID, Terms: terms, Messages: a.out.messages(), Progress: bar.add, Home: a.config.PushRemote(), AtOnce: a.config.AtOnce}, bar.done, nil
 }
 
 // printMet prints what became of each peer.

@@ -24,6 +24,9 @@ type anchoring struct {
 	NoCache bool   `help:"believe nothing that was found out before"`
 }
 
+// insistence is what a command says of the ledger that it wants.
+func (f anchoring) insistence() anchoring { return f }
+
 // terms are by what receipts of a ledger are judged.
 func (f anchoring) terms(a *app, genesis receipt.ID) (*verify.Terms, error) {
 	found, err := f.anchor(a, genesis)
@@ -90,7 +93,7 @@ func (f anchoring) anchor(a *app, genesis receipt.ID) (verify.Anchor, error) {
 	switch {
 	case f.Ledger != "":
 		id, err := receipt.ParseDigest(f.Ledger)
-		if err != nil {
+		if err != nil || id.IsZero() {
 			return verify.Anchor{}, fault.New(fault.BadOperand, "%.80q is not a ledger's id: 64 lower-case hex digits", f.Ledger)
 		}
 		return verify.Anchor{Ledger: id, Source: byLedger, Pin: known.Pin}, nil

@@ -334,7 +334,7 @@ var catalog = map[Code]Entry{
 	RemoteFailed:     {ExitPeer, "remote cannot be reached", "try it with git alone; without it, begin a ledger only if the remote has none:\ngit ls-remote {remote}\ngit vaultmesh init --offline"},
 	PushFailed:       {ExitPeer, "not pushed", "the receipt is recorded here; push it when the cause is mended:\ngit push {remote} {ref}"},
 	Rewound:          {ExitInvalid, "peer shows less than before", "see what it showed and shows, and ask whoever keeps it; nothing is taken of it or pushed to it until you say so:\ngit vaultmesh peer status {peer}\ngit vaultmesh peer accept {peer}"},
-	NotAccepted:      {ExitRefused, "not accepted by the covenant", "have it signed by who may, or change what the covenant accepts of peers (federation.accept):\ngit vaultmesh sign ID\ngit vaultmesh covenant edit"},
+	NotAccepted:      {ExitRefused, "not accepted by the covenant", "{how}"},
 	BadPeer:          {ExitUsage, "no such peer", "name a remote of this repository, make one, or give one another name:\ngit vaultmesh peer list\ngit vaultmesh peer add NAME URL\ngit remote rename NAME OTHER"},
 	Equivocation: {ExitInvalid, "two seals that cannot both be true", "whoever signed both is not to be believed about either; show it to others, then take the key out of use:\n" +
 		"git vaultmesh prove {first} --against {second}"},

@@ -72,14 +72,21 @@ func (p Place) fetch(ctx context.Context, ours gitrepo.OID, peer string) (gitrep
 	if err != nil || head == seen {
 		return head, err
 	}
+	before, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
+	if err != nil {
+		return head, err
+	}
 	if err := p.Repo.Fetch(ctx, p.Messages, peer, p.Ref, IncomingRef(peer, p.Ref)); err != nil {
 		return head, err
 	}
 	// The ref may have moved since it was asked for; or another sync of this clone has
 	// taken what was fetched, and dropped it.
 	fetched, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
-	if err != nil || fetched != "" {
-		return fetched, err
+	if err == nil && fetched != "" {
+		return fetched, p.setAside(ctx, peer, before, fetched)
+	}
+	if err != nil {
+		return "", err
 	}
 	return head, p.takenMeanwhile(ctx, peer, head)
 }
@@ -195,8 +202,9 @@ func (p Place) Carried(ctx context.Context, path string) (Arrival, error) {
 		return Arrival{}, err
 	}
 	a, err := p.Consider(ctx, heads[p.Ref])
-	if err == nil && a.State != HeldBack {
-		err = p.Repo.DeleteRef(ctx, IncomingRef(byHand, p.Ref), heads[p.Ref])
+	// The file stays, and shows what was in it.
+	if deleteErr := p.Repo.DeleteRef(context.WithoutCancel(ctx), IncomingRef(byHand, p.Ref), heads[p.Ref]); err == nil {
+		err = deleteErr
 	}
 	return a, err
 }
@@ -228,6 +236,9 @@ func (p Place) exhibit(ctx context.Context, a Arrival) error {
 	incoming := IncomingRef(a.Peer, p.Ref)
 	there, err := p.Repo.Ref(ctx, incoming)
 	if err != nil || there == a.Head {
+		return err
+	}
+	if err := p.setAside(ctx, a.Peer, there, a.Head); err != nil {
 		return err
 	}
 	if err := p.Repo.UpdateRef(ctx, incoming, a.Head, there); err != nil && !fault.Has(err, fault.LostRace) {

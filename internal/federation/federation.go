@@ -28,6 +28,7 @@ type Place struct {
 	Terms    *verify.Terms
 	Messages io.Writer // where git's words and questions go
 	Progress func()    // called for each receipt that is judged
+	Home     string    // the remote that git pushes to by itself: it is led to our history, though it has the same entries
 	AtOnce   int       // how many peers are spoken with at the same time, 0 for what is usual
 	// Merged is called with merges that are made because somebody else was quicker to push,
 	// before they are pushed; nil for nobody.
@@ -101,7 +102,7 @@ func Apart(peer string, remotes []string, ref string) error {
 
 // keptOf are the refs of a peer.
 func keptOf(peer, ref string) []string {
-	return []string{SeenRef(peer, ref), IncomingRef(peer, ref), RemovedRef(peer, ref)}
+	return []string{SeenRef(peer, ref), IncomingRef(peer, ref), RemovedRef(peer, ref), strings.TrimSuffix(showedPrefix(peer, ref), "/")}
 }
 
 // PeerOf is the peer that a ref below one of the prefixes is about, "" for what was
@@ -110,6 +111,9 @@ func PeerOf(ref string) (peer string, held bool) {
 	rest, held := strings.CutPrefix(ref, IncomingPrefix)
 	if !held {
 		rest = strings.TrimPrefix(ref, SeenPrefix)
+	}
+	if kept, once := cutShowed(rest); once {
+		rest, held = kept, false
 	}
 	for _, place := range []string{"/ledger", "/vaultmesh/ledger", "/ledger-removed", "/vaultmesh/ledger-removed"} {
 		if name, ok := strings.CutSuffix(rest, place); ok {

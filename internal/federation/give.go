@@ -23,10 +23,25 @@ func (p Place) Give(ctx context.Context, a Arrival) (gitrepo.OID, error) {
 		if err == nil {
 			return head, p.gave(ctx, a.Peer, head)
 		}
-		if a, err = p.outrun(ctx, a, err, tries); err != nil {
+		if !mayBeOutrun(err) {
+			return "", err
+		}
+		again, askErr := p.Ask(ctx, a.Peer)
+		if askErr != nil {
+			return "", askErr
+		}
+		if a, err = p.outrun(ctx, a, again, err, tries); err != nil {
+			return "", err
+		}
+		if err := pause(ctx, tries); err != nil {
 			return "", err
 		}
 	}
+}
+
+// mayBeOutrun tells whether a push may have been refused because somebody was quicker.
+func mayBeOutrun(refusal error) bool {
+	return fault.Has(refusal, fault.LostRace) || fault.Has(refusal, fault.PushFailed)
 }
 
 // due is the head that a peer lacks, "" for one that has it or gets none.
@@ -36,7 +51,7 @@ func (p Place) due(ctx context.Context, a Arrival) (gitrepo.OID, error) {
 		return "", err
 	}
 	if a.Head == "" {
-		return head, nil // it gets a ledger, and takes it whole
+		return head, p.presentableWhole(ctx)
 	}
 	if equal, err := Equal(ctx, p.Repo, a.Head, head); err != nil {
 		return "", err
@@ -48,18 +63,11 @@ func (p Place) due(ctx context.Context, a Arrival) (gitrepo.OID, error) {
 	return head, p.presentable(ctx, a, head)
 }
 
-// outrun takes what somebody pushed to a peer who was quicker, and waits a little: then it
+// outrun takes what somebody pushed to a peer who was quicker, and which it shows since: then it
 // can be pushed again. Where nobody was, the error is why the peer does not want it; where
 // what came is not taken, why that is held back.
-func (p Place) outrun(ctx context.Context, a Arrival, refusal error, tries int) (Arrival, error) {
+func (p Place) outrun(ctx context.Context, a, again Arrival, refusal error, tries int) (Arrival, error) {
 	busy := fault.Has(refusal, fault.LostRace)
-	if !busy && !fault.Has(refusal, fault.PushFailed) {
-		return a, refusal
-	}
-	again, err := p.Ask(ctx, a.Peer)
-	if err != nil {
-		return a, err
-	}
 	if again.Head == a.Head && !busy || again.State == Unreachable {
 		return a, refusal
 	}
@@ -69,12 +77,12 @@ func (p Place) outrun(ctx context.Context, a Arrival, refusal error, tries int) 
 	if tries >= maxPushes {
 		return a, fault.New(fault.LostRace, "others push to %s all the time, and were quicker %d times", a.Peer, tries+1).Because(refusal)
 	}
-	if again.State == Ahead || again.State == Diverged {
+	if again.State == Ahead || again.State == Diverged || p.atHome(again) {
 		if err := p.takeQuicker(ctx, again); err != nil {
 			return a, err
 		}
 	}
-	return again, pause(ctx, tries)
+	return again, nil
 }
 
 // gave remembers what was pushed to a peer, unless it is asked in another place, which may
@@ -112,9 +120,28 @@ func (p Place) presentable(ctx context.Context, a Arrival, head gitrepo.OID) err
 		return err
 	}
 	_, unwelcome, err := verify.Welcome(ctx, p.Repo, theirs, later, nil, p.Terms, p.Progress)
-	if err != nil || len(unwelcome) == 0 {
+	if err != nil {
 		return err
 	}
-	return fault.New(fault.NotAccepted, "%d receipts are not accepted of peers by the covenant, such as %s, so that nothing is pushed", len(unwelcome), unwelcome[0].ID.Short()).
-		Because(unwelcome[0].Err)
+	return unpresentable(unwelcome)
+}
+
+// presentableWhole says whether those would accept the ledger who have none yet.
+func (p Place) presentableWhole(ctx context.Context) error {
+	ours, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	unwelcome, err := verify.WelcomeAll(ctx, ours, nil, p.Terms, p.Progress)
+	if err != nil {
+		return err
+	}
+	return unpresentable(unwelcome)
+}
+
+func unpresentable(unwelcome []verify.Refused) error {
+	if len(unwelcome) == 0 {
+		return nil
+	}
+	return verify.NotAccepted(unwelcome, "%d receipts are not accepted of peers by the covenant, such as %s, so that nothing is pushed", len(unwelcome), unwelcome[0].ID.Short())
 }

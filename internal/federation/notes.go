@@ -11,33 +11,33 @@ import (
 
 // ShareNotes brings the notes here and those of a peer together: what others wrote
 // there is taken in, and the result is pushed in the place of what was read, which is
-// what the lease is for: nothing that others push meanwhile is lost. It says whether
-// anything was pushed. A clone without notes has nothing to share. The faults are
+// what the lease is for: nothing that others push meanwhile is lost. It says what both have,
+// "" for nothing, and whether it was pushed. A clone without notes has nothing to share. The faults are
 // RemoteFailed (VM701) and PushFailed (VM702).
-func (p Place) ShareNotes(ctx context.Context, peer string) (pushed bool, err error) {
+func (p Place) ShareNotes(ctx context.Context, peer string) (both gitrepo.OID, pushed bool, err error) {
 	for tries := 0; ; tries++ {
 		there, err := p.takeNotes(ctx, peer)
 		if err != nil {
-			return false, err
+			return "", false, err
 		}
 		here, err := p.Repo.Ref(ctx, notes.Ref)
 		if err != nil || here == "" || here == there {
-			return false, err
+			return here, false, err
 		}
 		err = p.Repo.PushLeased(ctx, p.Messages, peer, here, there, notes.Ref)
 		if err == nil {
-			return true, nil
+			return here, true, nil
 		}
 		busy := fault.Has(err, fault.LostRace)
 		if !busy && !fault.Has(err, fault.PushFailed) || tries >= maxPushes {
-			return false, err
+			return "", false, err
 		}
 		heads, askErr := p.Repo.LsRemote(ctx, p.Messages, peer, notes.Ref)
 		if askErr != nil || heads[notes.Ref] == there && !busy {
-			return false, err // nobody was quicker: the peer does not want it
+			return "", false, err // nobody was quicker: the peer does not want it
 		}
 		if err := pause(ctx, tries); err != nil {
-			return false, err
+			return "", false, err
 		}
 	}
 }

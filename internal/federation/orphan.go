@@ -62,7 +62,8 @@ func Orphans(ctx context.Context, repo *gitrepo.Repo, remotes []string, heirs ma
 		remote := of(rest, slices.Sorted(maps.Keys(heirs)))
 		heir := heirs[remote]
 		if remote == "" {
-			remote = strings.TrimSuffix(rest[:max(0, strings.LastIndexByte(rest, '/'))], "/vaultmesh")
+			kept, _ := cutShowed(rest)
+			remote = strings.TrimSuffix(kept[:max(0, strings.LastIndexByte(kept, '/'))], "/vaultmesh")
 		}
 		list = append(list, Orphan{ref, refs[ref], remote, heir})
 	}

@@ -40,7 +40,7 @@ func (p Place) receive(ctx context.Context, push hooks.Move, terms func(*ledger.
 	}
 	later.Pin(p.Ledger)
 	if push.Old == "" {
-		return p.begin(ctx, later)
+		return p.begin(ctx, later, terms)
 	}
 	kept, err := p.Repo.IsAncestor(ctx, push.Old, push.New)
 	if err != nil {
@@ -64,13 +64,25 @@ func (p Place) receive(ctx context.Context, push hooks.Move, terms func(*ledger.
 	return err
 }
 
-// begin judges the first ledger that comes to a repository: the whole of it.
-func (p Place) begin(ctx context.Context, l *ledger.Ledger) error {
+// begin judges the first ledger that comes to a repository: the whole of it, by its own
+// covenants.
+func (p Place) begin(ctx context.Context, l *ledger.Ledger, terms func(*ledger.Ledger) (*verify.Terms, error)) error {
 	report, err := verify.Ledger(ctx, p.Repo, l, nil, p.Progress)
-	if err != nil || report.Verdict == verify.Valid {
+	if err != nil {
 		return err
 	}
-	return fault.New(fault.Invalid, "the ledger does not hold").Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
+	if report.Verdict != verify.Valid {
+		return fault.New(fault.Invalid, "the ledger does not hold").Because(fault.New(fault.Invalid, "%s", verify.Sentence(report.Problems[0])))
+	}
+	own, err := terms(l)
+	if err != nil {
+		return err
+	}
+	refused, err := verify.WelcomeAll(ctx, l, report, own, p.Progress)
+	if err != nil {
+		return err
+	}
+	return verify.Unwelcome("who pushes", report, refused)
 }
 
 func refused(format string, args ...any) error { return fault.New(fault.PushRefused, format, args...) }

@@ -142,10 +142,16 @@ func (p Place) Accept(ctx context.Context, peer string) (before, now gitrepo.OID
 	if err != nil {
 		return "", "", err
 	}
+	once, _, err := p.Showed(ctx, peer)
+	if err != nil {
+		return "", "", err
+	}
 	before = refs[seen]
 	switch {
 	case refs[removed] != "":
-		return before, "", p.drop(ctx, seen, incoming, removed, config.TrackingRef(peer, p.Ref)) // git would prune the last one
+		return before, "", p.drop(ctx, append(once, seen, incoming, removed, config.TrackingRef(peer, p.Ref))...) // git would prune the last one
+	case refs[incoming] == "" && len(once) > 0:
+		return before, before, p.drop(ctx, once...)
 	case refs[incoming] == "":
 		return before, "", fault.New(fault.NoChange, "nothing of %s is held back", peer).With("command", "peer")
 	}
@@ -156,7 +162,7 @@ func (p Place) Accept(ctx context.Context, peer string) (before, now gitrepo.OID
 	if err := p.Repo.UpdateLogged(ctx, seen, now, before, "vaultmesh: accepted of "+peer); err != nil {
 		return before, now, err
 	}
-	return before, now, p.Repo.DeleteRef(ctx, incoming, now)
+	return before, now, p.drop(ctx, append(once, incoming)...)
 }
 
 // ours sees that what a peer showed is of this ledger: nobody accepts another one by the

@@ -242,19 +242,22 @@ func (w *world) link(from, to *clone) {
 	name := filepath.Base(to.dir)
 	if !slices.Contains(from.knows, name) {
 		w.git(from.dir, "remote", "add", name, "../"+name)
-		from.knows = append(from.knows, name)
+		if from.knows = append(from.knows, name); len(from.knows) == 1 {
+			w.git(from.dir, "config", "remote.pushDefault", name)
+		}
 	}
 }
 
 // sync asks the remotes of some names, takes what they bring, and pushes what they lack, as the command does.
 // It opens the repository for itself, as a process does.
 func (c *clone) sync(ctx context.Context, names []string) (map[string]Arrival, error) {
-	repo, _, err := gitrepo.Look(ctx, gitrepo.Options{Dir: c.dir, Env: c.env})
+	repo, config, err := gitrepo.Look(ctx, gitrepo.Options{Dir: c.dir, Env: c.env})
 	if err != nil {
 		return nil, err
 	}
 	defer repo.Close()
-	p := Place{Repo: repo, Ref: ledger.DefaultRef, Terms: &verify.Terms{Now: time.Unix(1795356300, 0)}, Messages: io.Discard, Progress: func() {}}
+	home, _ := config.Value("remote.pushdefault")
+	p := Place{Repo: repo, Home: home, Ref: ledger.DefaultRef, Terms: &verify.Terms{Now: time.Unix(1795356300, 0)}, Messages: io.Discard, Progress: func() {}}
 	met := make(map[string]Arrival)
 	var arrivals []Arrival
 	for _, name := range names {

@@ -66,10 +66,10 @@ func (p Place) unite(ctx context.Context, ours *ledger.Ledger, arrivals []Arriva
 	}
 	tips, err := p.tips(ctx, heads)
 	if err == nil && !byHand {
-		head, err = p.inStep(ctx, ours, tips)
+		tips, err = p.inStep(ctx, ours, tips, arrivals)
 	}
-	if err != nil || head != "" {
-		return head, nil, err
+	if err != nil {
+		return "", nil, err
 	}
 	return p.join(ctx, ours, tips, made...)
 }
@@ -132,36 +132,44 @@ func (p Place) tips(ctx context.Context, heads []gitrepo.OID) (tips []gitrepo.OI
 	return tips, nil
 }
 
-// inStep is the first of the tips that leads to our head, where all have the same entries,
-// and "" where they have not. Those are merged by hand alone, or peers in a circle would
-// merge each other's merges for ever (docs/spec/merge.md).
-func (p Place) inStep(ctx context.Context, ours *ledger.Ledger, tips []gitrepo.OID) (head gitrepo.OID, err error) {
+// inStep are those of the tips that are merged: all, unless they have the same entries. Then it
+// is the first that leads to our head, with that of home. Others are merged by hand alone,
+// or peers in a circle would merge each other's merges for ever (docs/spec/merge.md).
+func (p Place) inStep(ctx context.Context, ours *ledger.Ledger, tips []gitrepo.OID, arrivals []Arrival) ([]gitrepo.OID, error) {
 	if len(tips) == 1 {
-		return tips[0], nil
+		return tips, nil
 	}
 	first, err := ours.At(ctx, tips[0])
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	head := gitrepo.OID("")
 	for _, h := range tips {
 		tip, err := ours.At(ctx, h)
 		if err != nil || !tip.Equals(first) {
-			return "", err
-		}
-		if head != "" {
-			continue
+			return tips, err
 		}
 		leads := h == ours.Head
-		if !leads {
+		if head == "" && !leads {
 			if leads, err = p.Repo.IsAncestor(ctx, ours.Head, h); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
-		if leads {
+		if head == "" && leads {
 			head = h
 		}
 	}
-	return head, nil
+	for _, a := range arrivals {
+		if p.atHome(a) {
+			return p.tips(ctx, []gitrepo.OID{head, a.Head})
+		}
+	}
+	return []gitrepo.OID{head}, nil
+}
+
+// atHome tells whether an arrival has what is merged though it is in step.
+func (p Place) atHome(a Arrival) bool {
+	return a.Peer == p.Home && !a.carried && (a.State == InStep || a.State == Ahead)
 }
 
 // Took remembers what a peer showed from which the ledger here was taken.
@@ -169,7 +177,7 @@ func (p Place) Took(ctx context.Context, peer string, head gitrepo.OID) error {
 	return p.saw(ctx, peer, head)
 }
 
-// saw remembers what a peer showed, and drops what was fetched of it.
+// saw remembers what a peer showed, and drops what was fetched of it that led there.
 func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
 	seen := SeenRef(peer, p.Ref)
 	before, err := p.Repo.Ref(ctx, seen)
@@ -180,6 +188,13 @@ func (p Place) saw(ctx context.Context, peer string, head gitrepo.OID) error {
 		if err := p.Repo.UpdateLogged(ctx, seen, head, before, "vaultmesh: "+peer+" has it"); err != nil && !fault.Has(err, fault.LostRace) {
 			return err
 		}
+	}
+	incoming, err := p.Repo.Ref(ctx, IncomingRef(peer, p.Ref))
+	if err == nil {
+		err = p.setAside(ctx, peer, incoming, head)
+	}
+	if err != nil {
+		return err
 	}
 	return p.drop(ctx, IncomingRef(peer, p.Ref), RemovedRef(peer, p.Ref))
 }

@@ -488,7 +488,8 @@ func (r *Repo) lockOf(name string) string {
 }
 
 // Fetch fetches one ref of a remote into a ref here, checked by git as it
-// comes in, and touches nothing else. The fault is RemoteFailed (VM701),
+// comes in, and touches nothing else. A partial clone gets all objects too, since all are read: git
+// would ask for each of them by itself. The fault is RemoteFailed (VM701),
 // Invalid (VM512) for objects that git refuses, or DiskFull (VM508).
 func (r *Repo) Fetch(ctx context.Context, messages io.Writer, remote, from, to string) error {
 	var err error
@@ -513,7 +514,7 @@ func (r *Repo) fetchOnce(ctx context.Context, messages io.Writer, remote, from, 
 	g := r.git
 	g.landing = filepath.Join(r.CommonDir, "objects", "pack")
 	err := g.transfer(ctx, nil, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--no-tags", "--no-prune",
-		"--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
+		"--no-write-fetch-head", "--no-recurse-submodules", "--no-filter", "--refmap=", "--end-of-options", remote, "+"+from+":"+to)
 	var f *failure
 	if asFailure(err, &f) && f.lacksSpace() {
 		return fault.New(fault.DiskFull, "what %s sends cannot be written: no space is left", remote).Because(f)

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,6 +29,41 @@ func TestResolveCommit(t *testing.T) {
 		id, _, err := r.ResolveCommit(context.Background(), revision)
 		if !fault.Has(err, fault.NoRevision) || id != "" {
 			t.Errorf("%q is %q, %v", revision, id, err)
+		}
+	}
+}
+
+// Git ends a walk by dates, which clocks that lie have written: what it lists of one commit
+// that does not belong to another may belong to it all the same.
+func TestAncestryWhereDatesLie(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	tree := s.git("hash-object", "-t", "tree", "-w", "--stdin")
+	commit := func(date int64, parents ...OID) OID {
+		text := "tree " + tree + "\n"
+		for _, p := range parents {
+			text += "parent " + string(p) + "\n"
+		}
+		who := fmt.Sprintf(" Ada <ada@example.com> %d +0000\n", date)
+		return OID(strings.TrimSpace(string(s.pipe(text+"author"+who+"committer"+who+"\nx\n", "hash-object", "-t", "commit", "-w", "--stdin"))))
+	}
+	root := commit(1000)
+	for date := range int64(10) {
+		root = commit(1001+date, root)
+	}
+	early := commit(3_000_000_000, root)
+	old := commit(1, commit(1, early))
+	late := commit(4_000_000_000, commit(2_000_000_000, root), old)
+	if s.git("rev-list", string(early), "^"+string(late)) == "" {
+		t.Log("this git walks on")
+	}
+	r := s.open()
+	for _, c := range []struct {
+		earlier, later OID
+		want           bool
+	}{{early, late, true}, {late, early, false}, {old, late, true}, {early, root, false}, {late, late, true}} {
+		if is, err := r.IsAncestor(context.Background(), c.earlier, c.later); is != c.want || err != nil {
+			t.Errorf("that %s leads to %s is %t, %v", c.later.Short(), c.earlier.Short(), is, err)
 		}
 	}
 }

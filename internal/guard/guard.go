@@ -414,8 +414,9 @@ func HeldBack(ctx context.Context, repo *gitrepo.Repo) ([]string, error) {
 	}
 	held := []string{}
 	for ref := range refs {
-		peer, _ := federation.PeerOf(ref)
-		held = append(held, cmp.Or(peer, "what was brought by hand"))
+		if peer, now := federation.PeerOf(ref); now {
+			held = append(held, cmp.Or(peer, "what was brought by hand"))
+		}
 	}
 	slices.Sort(held)
 	return slices.Compact(held), nil

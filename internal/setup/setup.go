@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
@@ -31,6 +32,7 @@ type Request struct {
 	Name     string    // of a new ledger; "" is the repository's own
 	Remote   string    // the remote whose ledger to take; "" is any that has one
 	Offline  bool      // ask no remote
+	Accept   bool      // take a remote's ledger though its covenant does not accept all of it
 	Progress func()    // called for each receipt of a remote's ledger that is judged
 	// Terms are by what receipts are judged that were fetched of the default remote, and
 	// where it is kept what was found out about a ledger that was taken.
@@ -69,7 +71,7 @@ const BranchRef = "refs/heads/vaultmesh/ledger"
 // Ledger makes sure that there is a ledger. The faults are BadOperand (VM113)
 // for a remote that is none or a name that cannot be one, BadConfig (VM104) where the ledger that is pinned is nowhere, Elsewhere (VM522) when a remote has its ledger on a branch, RemoteFailed (VM701) when a remote that might have one cannot be asked, OtherLedger
 // (VM516) when several have one and none is the default, Invalid (VM512) when
-// a remote's ledger does not hold, and those of [ledger.Update].
+// a remote's ledger does not hold, NotAccepted (VM704) when its covenant does not accept what is in it, and those of [ledger.Update].
 func Ledger(ctx context.Context, q Request) (*Outcome, error) {
 	if q.Remote != "" && !slices.Contains(q.Config.Remotes, q.Remote) {
 		return nil, fault.New(fault.BadOperand, "%.80q is not the name of a remote", q.Remote).With("command", "init")
@@ -200,6 +202,9 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 		return nil, err
 	}
 	out.Receipts = report.Receipts
+	if out.Remark, err = q.welcome(ctx, remote, l, out.Ledger, report); err != nil {
+		return nil, err
+	}
 	if report.Verdict == verify.Incomplete {
 		out.Remark = "not all of this ledger could be judged here; see git vaultmesh verify --all"
 	}
@@ -213,6 +218,27 @@ func (q Request) take(ctx context.Context, remote string) (*Outcome, error) {
 		return nil, err
 	}
 	return outcome(ctx, other, Exists, "")
+}
+
+// welcome judges whether the covenants of a remote's ledger accept of peers what is in it,
+// and remarks what is taken all the same. What nobody could read is not refused for that.
+func (q Request) welcome(ctx context.Context, remote string, l *ledger.Ledger, genesis receipt.ID, report *verify.Report) (remark string, err error) {
+	if q.Terms == nil {
+		return "", nil
+	}
+	terms, err := q.Terms(genesis) // it may have to be another ledger
+	if err != nil || report.Verdict == verify.Incomplete {
+		return "", err
+	}
+	refused, err := verify.WelcomeAll(ctx, l, report, terms, q.Progress)
+	if err != nil || len(refused) == 0 {
+		return "", err
+	}
+	if q.Accept {
+		return fmt.Sprintf("the covenant does not accept %d of its receipts of peers, such as %s; see git vaultmesh verify --all --strict", len(refused), refused[0].ID.Short()), nil
+	}
+	return "", fault.From(verify.Unwelcome(remote, report, refused)).
+		With("how", "have it signed by who may, in a clone that has it, and pushed; or take the ledger with it:\ngit vaultmesh sign "+refused[0].ID.Short()+"\ngit vaultmesh init --accept")
 }
 
 // remember keeps what was found out about a ledger while it was judged, where that can

@@ -331,11 +331,27 @@ func (c *Chain) wait(f Folder, found Finding) {
 	c.Waiting = append(c.Waiting, Waiting{f.ID, f.Receipt.Covenant.Version, found.Signers, found.Err})
 }
 
-// accepts judges a covenant by the one before: its principals, its authorities,
-// its revocations and further ones, at whatever time.
+// accepts judges a receipt by a version: its principals, its authorities, its
+// revocations and further ones, at whatever time.
 func (c *Chain) accepts(v *Version, f Folder, more []receipt.Revocation, now time.Time) Finding {
 	j := examine(f, v.keys, v, now)
 	return j.judge(func(time.Time) *Version { return v }, resolve(slices.Concat(v.Covenant.Revocations, more), c.keys))
+}
+
+// AtItsWord judges a receipt by a version of the covenant, whatever is in force by now, and
+// what nothing dates at the time that the receipt says itself: as one did who was there.
+// Of keys that were ever reported as compromised only that counts which is proven.
+func (c *Chain) AtItsWord(v *Version, f Folder, now time.Time) Finding {
+	if said := f.Receipt.RecordedAt.Time(); said.Before(now) {
+		now = said
+	}
+	var compromised []receipt.Revocation
+	for _, r := range c.revocations {
+		if r.Reason == "compromised" {
+			compromised = append(compromised, r.Revocation)
+		}
+	}
+	return c.accepts(v, f, compromised, now)
 }
 
 // choose says which of several covenants with the same number is in force: the

@@ -46,7 +46,7 @@ func Welcome(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Le
 		if err != nil {
 			return nil, nil, err
 		}
-		g := &guest{court: c, accepted: c.accepts(latest.Covenant), rolls: known.clone()}
+		g := &guest{court: c, accepted: c.accepts(latest.Covenant), since: latest.Covenant.Version, rolls: known.clone()}
 		report, err := g.judge(ctx, store, earlier, later, commits, progress)
 		if err != nil {
 			return nil, nil, err
@@ -63,6 +63,7 @@ func Welcome(ctx context.Context, store gitrepo.Store, earlier, later *ledger.Le
 type guest struct {
 	court    *court
 	accepted string
+	since    int64  // the version of the covenant by which others have accepted it perhaps
 	rolls    *rolls // by what it is to be judged, with what is among it
 	refused  []Refused
 }
@@ -72,24 +73,87 @@ func (g *guest) judge(ctx context.Context, store gitrepo.Store, earlier, later *
 	if g.accepted == acceptAny {
 		return grown(ctx, store, earlier, later, commits, nil, g.rolls.add, progress)
 	}
-	j := newJury(g.court, func(b *brief) error {
-		found, err := g.court.withSeals(ctx, later, b.entry, b.folder, b.finding)
+	j := g.jury(ctx, later)
+	defer j.dismiss()
+	return grown(ctx, store, earlier, later, commits, j, g.rolls.add, progress)
+}
+
+// jury judges who signed what a ledger has, and keeps what is refused.
+func (g *guest) jury(ctx context.Context, l *ledger.Ledger) *jury {
+	return newJury(g.court, func(b *brief) error {
+		found, err := g.court.withSeals(ctx, l, b.entry, b.folder, b.finding)
 		if err != nil {
 			return err
 		}
-		if why := unwelcome(found, g.accepted == acceptTrusted); why != nil {
+		if why := g.unwelcome(found, b.folder); why != nil {
 			g.refused = append(g.refused, Refused{b.entry.ID, why})
 		}
 		return nil
 	})
-	defer j.dismiss()
-	return grown(ctx, store, earlier, later, commits, j, g.rolls.add, progress)
+}
+
+// unwelcome is why a receipt is not accepted, nil if it is: by the covenant in force, or by one
+// in between, as others have accepted it who were there.
+func (g *guest) unwelcome(found trust.Finding, f trust.Folder) error {
+	why := unwelcome(found, g.accepted == acceptTrusted)
+	if why == nil {
+		return nil
+	}
+	for _, v := range g.court.chain.Versions {
+		if v.Covenant.Version >= g.since && unwelcome(g.court.chain.AtItsWord(v, f, g.court.terms.Now), g.accepted == acceptTrusted) == nil {
+			return nil
+		}
+	}
+	return why
 }
 
 // indifferent tells whether what is new among the rolls can change nothing: seals, where
 // all is accepted without them.
 func (g *guest) indifferent(known *rolls) bool {
 	return len(g.refused) == 0 && slices.Equal(g.rolls.Covenants, known.Covenants) && slices.Equal(g.rolls.Revocations, known.Revocations)
+}
+
+// WelcomeAll says which receipts of a ledger are not accepted of peers where there is none
+// yet: by the covenant of its first receipt and those that followed on it. Where that has
+// none all are accepted: nobody can say which were there before a covenant was adopted. The
+// report is on its form, nil where nobody has judged that.
+func WelcomeAll(ctx context.Context, l *ledger.Ledger, report *Report, terms *Terms, progress func()) ([]Refused, error) {
+	genesis, err := l.Genesis(ctx)
+	if err != nil || genesis.Receipt.Genesis.Covenant == nil {
+		return nil, err
+	}
+	var known *rolls
+	if report != nil && report.rolls != nil {
+		known = report.rolls
+	} else if known, err = recall(ctx, l, terms.Cache); err != nil {
+		return nil, err
+	}
+	c, err := convene(ctx, l, genesis, known, terms)
+	if err != nil || c.chain.Latest() == nil {
+		return nil, err
+	}
+	first := c.chain.Versions[0].Covenant
+	g := &guest{court: c, accepted: c.accepts(first), since: first.Version, rolls: known}
+	if g.accepted == acceptAny {
+		return nil, nil
+	}
+	j := g.jury(ctx, l)
+	defer j.dismiss()
+	err = l.Walk(ctx, ledger.Visitor{Entry: func(e *ledger.Entry) error {
+		progress()
+		if e.Receipt == nil || e.Receipt.Future {
+			return nil
+		}
+		f, err := folder(ctx, l, e)
+		if err != nil {
+			return err
+		}
+		return j.bring(e, f)
+	}, Problem: onlyUnreadable, Proofs: true})
+	if err == nil {
+		err = j.conclude()
+	}
+	return g.refused, err
 }
 
 // grown is Growth, with a jury for the signatures of what is new, or nil; met is told
@@ -200,11 +264,17 @@ func Unwelcome(peer string, report *Report, refused []Refused) error {
 		return fault.New(fault.Invalid, "what %s brings does not hold", peer).Because(fault.New(fault.Invalid, "%s", Sentence(report.Problems[0])))
 	}
 	if len(refused) > 0 {
-		first := refused[0]
-		return fault.New(fault.NotAccepted, "%s brings %d receipts that the covenant does not accept, such as %s", peer, len(refused), first.ID.Short()).
-			With("peer", peer).Because(first.Err)
+		return NotAccepted(refused, "%s brings %d receipts that the covenant does not accept, such as %s", peer, len(refused), refused[0].ID.Short()).
+			With("peer", peer)
 	}
 	return nil
+}
+
+// NotAccepted is the fault of receipts that a covenant does not accept of peers (VM704).
+func NotAccepted(refused []Refused, format string, args ...any) *fault.Error {
+	first := refused[0]
+	return fault.New(fault.NotAccepted, format, args...).Because(first.Err).
+		With("how", "have it signed by who may, or change what the covenant accepts of peers (federation.accept):\ngit vaultmesh sign "+first.ID.Short()+"\ngit vaultmesh covenant edit")
 }
 
 // Remember keeps, for a ledger that came to be, by which of its receipts others are
