@@ -74,9 +74,9 @@ func copyAll(t *testing.T, from, to string) {
 type prometheus struct {
 	RuleFiles []string `yaml:"rule_files"`
 	Scrape    []struct {
-		Job    string `yaml:"job_name"`
-		Path   string `yaml:"metrics_path"`
-		Static []struct{ Targets []string }
+		Job    string                       `yaml:"job_name"`
+		Path   string                       `yaml:"metrics_path"`
+		Static []struct{ Targets []string } `yaml:"static_configs"`
 	} `yaml:"scrape_configs"`
 }
 
@@ -92,12 +92,14 @@ func checkPrometheus(t *testing.T, p *product) {
 	for _, f := range config.RuleFiles {
 		p.output(t, exec.Command("promtool", "check", "rules", filepath.Join(dir, f)))
 	}
+	targets := 0
 	for _, s := range config.Scrape {
 		if s.Path != "" && s.Path != "/metrics" {
 			t.Errorf("Prometheus asks for %s", s.Path)
 		}
 		for _, static := range s.Static {
 			for _, target := range static.Targets {
+				targets++
 				host, port, err := net.SplitHostPort(target)
 				if err != nil || !strings.Contains(string(p.read(t, "compose.yaml")), "\n  "+host+":\n") {
 					t.Errorf("Prometheus scrapes %s, which compose does not start: %v", target, err)
@@ -107,6 +109,9 @@ func checkPrometheus(t *testing.T, p *product) {
 				}
 			}
 		}
+	}
+	if targets == 0 {
+		t.Error("Prometheus scrapes nothing")
 	}
 }
 
