@@ -55,8 +55,28 @@ func pinGo(t *tree, scratch string, fresh bool, wanted []string) (map[string]str
 			all = append(all, n)
 		}
 	}
+	if err := heldGo(all, pins, wanted); err != nil {
+		return nil, err
+	}
 	files := map[string]string{"go.mod.tmpl": goMod(t, goVersion, pins, all), "go.sum.tmpl": goSum(t, all)}
 	return files, confirmGo(t.with(files), all)
+}
+
+// heldGo tells whether what was wanted came to be.
+func heldGo(all []needs, pins map[string]string, wanted []string) error {
+	for _, text := range wanted {
+		module, version, err := nameAndVersion(text)
+		if err != nil {
+			return err
+		}
+		if pins[module] != version {
+			return fmt.Errorf("others need %s %s, which is newer than %s", module, pins[module], version)
+		}
+		if !slices.ContainsFunc(all, func(n needs) bool { return n.versions[module] != "" }) {
+			return fmt.Errorf("nothing needs %s", module)
+		}
+	}
+	return nil
 }
 
 // pinnedGo reads what all combinations pin together, or of that what they import.

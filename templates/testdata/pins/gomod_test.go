@@ -80,3 +80,16 @@ func TestGoModComesOutAgain(t *testing.T) {
 		})
 	}
 }
+
+func TestWantedModuleMustHold(t *testing.T) {
+	all := []needs{{versions: map[string]string{"a.example": "v1.1.0"}}}
+	pins := map[string]string{"a.example": "v1.1.0", "b.example": "v1.0.0"}
+	if err := heldGo(all, pins, []string{"a.example@v1.1.0"}); err != nil {
+		t.Error(err)
+	}
+	for _, wanted := range []string{"a.example@v1.0.0", "b.example@v1.0.0", "a.example"} {
+		if err := heldGo(all, pins, []string{wanted}); err == nil {
+			t.Errorf("%s holds", wanted)
+		}
+	}
+}
