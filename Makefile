@@ -47,6 +47,10 @@ endurance: ## run scripts in their long forms, and many simulations, which take 
 	@$(GO) test -count=1 -timeout 30m ./ledger -run 'Simulation|Union' -args -simulation 3000 -rapid.checks 10000
 	@$(GO) test -count=1 -timeout 60m ./internal/federation -args -simulation 50 -simulation.every 1 -rapid.checks 1000
 
+pins: ## check that the templates pin what their versions come to; needs npm and the network
+	@$(GO) test ./templates/testdata/pins
+	@$(GO) run ./templates/testdata/pins -check
+
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@for pkg in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
@@ -58,4 +62,4 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 clean: ## remove what was built
 	@rm -rf bin coverage dist
 
-.PHONY: help build dist install test demo test-spawn check bench endurance fuzz clean
+.PHONY: help build dist install test demo test-spawn check bench endurance fuzz pins clean

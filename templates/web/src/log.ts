@@ -17,5 +17,6 @@ export function reason(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   // A connection that fails at several addresses says so in parts.
   if (thrown instanceof AggregateError) return thrown.errors.map(reason).join("; ");
-  return thrown.stack ?? thrown.message;
+  const text = thrown.stack ?? thrown.message;
+  return thrown.cause === undefined ? text : `${text}\nbecause of ${reason(thrown.cause)}`;
 }

@@ -49,8 +49,10 @@ export class PostgresStore implements Store {
     await this.pool.query("SELECT 1");
   }
 
-  async add(note: Note): Promise<void> {
-    await this.pool.query("INSERT INTO notes (id, text, created) VALUES ($1, $2, $3)", [note.id, note.text, note.created]);
+  async add(note: Note): Promise<boolean> {
+    const insert = "INSERT INTO notes (id, text, created) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING";
+    const { rowCount } = await this.pool.query(insert, [note.id, note.text, note.created]);
+    return rowCount === 1;
   }
 
   async get(id: string): Promise<Note | undefined> {

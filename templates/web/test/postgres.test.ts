@@ -31,6 +31,14 @@ test("PostgreSQL", async (t) => {
       assert.deepEqual((await store.list(2)).map((n) => n.id), ids.slice(0, 2));
     });
 
+    await t.test("of two with one id the first stays", async () => {
+      const id = `twice-${Date.now()}`;
+      const created = new Date().toISOString();
+      assert.equal(await store.add({ id, text: "first", created }), true);
+      assert.equal(await store.add({ id, text: "second", created }), false);
+      assert.equal((await store.get(id))?.text, "first");
+    });
+
     await t.test("unknown", async () => {
       assert.equal(await store.get("none"), undefined);
     });
