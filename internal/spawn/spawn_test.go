@@ -86,6 +86,36 @@ func TestLacking(t *testing.T) {
 	}
 }
 
+// A tool that does something with the folder that it is asked in does it in none of the user's, and of one
+// that says very much only the beginning is read.
+func TestLackingIsKeptAway(t *testing.T) {
+	here, tools := t.TempDir(), t.TempDir()
+	for name, script := range map[string]string{
+		"meddles": "touch made; rm version; echo 1.0",
+		"babbles": "head -c 1000000 /dev/zero; echo 1.0",
+	} {
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(here, "version"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Chdir(here)
+	lacks := Lacking(context.Background(), []templates.Tool{
+		{Name: "meddles", Minimum: "2.0", Version: []string{"meddles", "version"}},
+		{Name: "babbles", Minimum: "2.0", Version: []string{"babbles", "version"}},
+	}, os.Environ(), nil)
+	if len(lacks) != 1 || lacks[0].Tool != "meddles" || lacks[0].Found != "1.0" {
+		t.Errorf("lacking are %+v", lacks)
+	}
+	entries, err := os.ReadDir(here)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "version" {
+		t.Errorf("in the folder are now %v, %v", entries, err)
+	}
+}
+
 // memory is one that counts how often it was asked.
 type memory map[string]string
 
