@@ -107,7 +107,12 @@ func TestBadTemplates(t *testing.T) {
 		"loops in loops":             {sources(head, "a.tmpl", `{{range 1000}}{{range 1000}}{{range 1000}}{{end}}{{end}}{{end}}`), fault.TemplateTooMuch},
 		"doubling calls":             {sources(head, "a.tmpl", doubling(40)), fault.TemplateTooMuch},
 		"doubling text":              {sources(head, "a.tmpl", `{{$x := "aaaaaaaa"}}{{range 40}}{{$x = printf "%s%s" $x $x}}{{end}}`), fault.TemplateTooMuch},
-		"long output":                {sources(head, "a.tmpl", `{{range 90000}}`+strings.Repeat("a", 100)+`{{end}}`), fault.TemplateTooMuch},
+		"join of many long texts":    {sources(head, "a.tmpl", long+`{{join "" `+strings.Repeat("$x ", 1000)+`}}`), fault.TemplateTooMuch},
+		"join by a long text":        {sources(head, "a.tmpl", long+`{{join $x "" "" "" ""}}`), fault.TemplateTooMuch},
+		"printf of many long texts":  {sources(head, "a.tmpl", long+`{{printf "`+strings.Repeat("%.1s", 1000)+`" `+strings.Repeat("$x ", 1000)+`}}`), fault.TemplateTooMuch},
+		"work without output":        {sources(head, "a.tmpl", long+`{{range 1000}}{{$y := printf "%.1s" (md $x)}}{{end}}`), fault.TemplateTooMuch},
+		"long list in a loop":        {sources(head, "a.tmpl", `{{range 1000}}`+strings.Repeat("{{$y := not true}}", 100)+`{{end}}`), fault.TemplateTooMuch},
+		"long output":                {sources(head, "a.tmpl", `{{range 40000}}`+strings.Repeat("a", 100)+`{{end}}`), fault.TemplateTooMuch},
 		"large file":                 {sources(head, "a", strings.Repeat("a", MaxFile+1)), fault.TemplateTooMuch},
 		"deep, and harmless":         {sources(head, "a.tmpl", deep), ""},
 	} {
@@ -123,6 +128,9 @@ func TestBadTemplates(t *testing.T) {
 		}
 	}
 }
+
+// long is a variable with as long a text as there may be.
+var long = `{{$x := "aaaaaaaa"}}` + strings.Repeat(`{{$x = printf "%s%s" $x $x}}`, 13)
 
 // doubling is a template whose parts call the next one twice each, and print nothing.
 func doubling(n int) string {
