@@ -203,6 +203,26 @@ func TestStageLeavesNothing(t *testing.T) {
 	}
 }
 
+// Of two who make something in the same empty folder one at least sees the other.
+func TestStageIsAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := NewStage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.alone(); err != nil {
+		t.Errorf("nobody else is there: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".spawn-other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.alone(); !fault.Has(err, fault.FolderInTheWay) {
+		t.Errorf("somebody else is there: %v", err)
+	}
+}
+
 // What was placed can be taken back, and a folder that was empty is empty again.
 func TestUndo(t *testing.T) {
 	t.Parallel()
