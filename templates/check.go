@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template/parse"
 
@@ -48,6 +49,7 @@ type visit struct {
 	path  string
 	tree  *parse.Tree
 	calls []string // templates
+	nodes int      // of the list that is walked, without those of lists in it
 	err   error
 }
 
@@ -55,15 +57,20 @@ func (v *visit) list(l *parse.ListNode) {
 	if l == nil {
 		return
 	}
+	outside := v.nodes
+	v.nodes = 1
 	for _, n := range l.Nodes {
 		v.node(n)
 	}
 	l.Nodes = slices.Insert(l.Nodes, 0, v.step())
+	v.nodes = outside
 }
 
 // step is a call of the function that counts.
 func (v *visit) step() parse.Node {
-	return &parse.ActionNode{NodeType: parse.NodeAction, Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Cmds: []*parse.CommandNode{v.call(stepName)}}}
+	count := v.call(stepName)
+	count.Args = append(count.Args, &parse.NumberNode{NodeType: parse.NodeNumber, IsInt: true, Int64: int64(v.nodes), Text: strconv.Itoa(v.nodes)})
+	return &parse.ActionNode{NodeType: parse.NodeAction, Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Cmds: []*parse.CommandNode{count}}}
 }
 
 func (v *visit) call(name string) *parse.CommandNode {
@@ -71,6 +78,7 @@ func (v *visit) call(name string) *parse.CommandNode {
 }
 
 func (v *visit) node(n parse.Node) {
+	v.nodes++
 	switch n := n.(type) {
 	case *parse.ActionNode:
 		v.pipe(n.Pipe)

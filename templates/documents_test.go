@@ -52,7 +52,7 @@ func TestDocument(t *testing.T) {
 		}
 	}
 	limits := fmt.Sprintf("at most %d files of %d MiB, and %d MiB of them", MaxFiles, MaxFile>>20, MaxTotal>>20)
-	steps := fmt.Sprintf("at most %d steps together, and one function makes at most %d KiB", maxSteps, maxMade>>10)
+	steps := fmt.Sprintf("at most %d steps together, and one function makes at most %d KiB,\nall of them read and make at most %d MiB", maxSteps, maxMade>>10, maxWorked>>20)
 	most := fmt.Sprintf("at most %d.", maxQuestions)
 	for _, text := range []string{limits, steps, most} {
 		if !strings.Contains(string(document), text) {

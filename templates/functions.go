@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -54,25 +55,27 @@ const (
 	printName = "_print"
 )
 
-// The most that the rendering of a template may cost: steps of its loops and calls, and bytes that one
-// function makes.
+// The most that the rendering of a template may cost: steps, bytes that one function makes, and bytes
+// that all of them read and make.
 const (
-	maxSteps = 100_000
-	maxMade  = 64 << 10
+	maxSteps  = 100_000
+	maxMade   = 64 << 10
+	maxWorked = 16 << 20
 )
 
 // budget bounds what one plan costs.
 type budget struct {
-	steps int
-	bytes int
+	steps  int
+	bytes  int // of the files
+	worked int // bytes that functions have read and made
 }
 
 func (b *budget) functions() template.FuncMap {
 	return template.FuncMap{
-		stepName: b.step, printName: plainText, "index": index, "printf": format,
-		"quote": quoted(quote), "pyquote": quoted(pyQuote), "goquote": quoted(strconv.Quote), "shquote": quoted(shQuote), "md": quoted(markdown), "text": quoted(plainLine),
-		"upper": word(strings.ToUpper), "lower": word(strings.ToLower), "title": word(title), "snake": word(snake), "camel": word(camel),
-		"join": join, "indent": indent,
+		stepName: b.step, printName: plainText, "index": index, "printf": b.format,
+		"quote": b.quoted(quote), "pyquote": b.quoted(pyQuote), "goquote": b.quoted(strconv.Quote), "shquote": b.quoted(shQuote), "md": b.quoted(markdown), "text": b.quoted(plainLine),
+		"upper": b.word(strings.ToUpper), "lower": b.word(strings.ToLower), "title": b.word(title), "snake": b.word(snake), "camel": b.word(camel),
+		"join": b.join, "indent": b.indent,
 	}
 }
 
@@ -80,19 +83,42 @@ func tooMuch(format string, args ...any) error {
 	return fault.New(fault.TemplateTooMuch, format, args...)
 }
 
-func (b *budget) step() (string, error) {
-	b.steps++
+// step is called before a list of nodes is executed, with how many there are.
+func (b *budget) step(nodes int) (string, error) {
+	b.steps += nodes
 	if b.steps > maxSteps {
 		return "", tooMuch("a template takes more than %d steps", maxSteps)
 	}
 	return "", nil
 }
 
-func made(s string) (string, error) {
-	if len(s) > maxMade {
-		return "", tooMuch("a function of a template makes more than %d bytes", maxMade)
+// work is called before a function reads that many bytes, and after it made them.
+func (b *budget) work(bytes int) error {
+	b.worked += bytes
+	if b.worked > maxWorked {
+		return tooMuch("the functions of a template read and make more than %d bytes", maxWorked)
 	}
-	return s, nil
+	return nil
+}
+
+// fits sees that a function makes no more bytes than it may.
+func fits(bytes int) error {
+	if bytes > maxMade {
+		return tooMuch("a function of a template makes more than %d bytes", maxMade)
+	}
+	return nil
+}
+
+func (b *budget) made(s string) (string, error) {
+	return s, cmp.Or(fits(len(s)), b.work(len(s)))
+}
+
+// change makes a text of another one.
+func (b *budget) change(s string, how func(string) string) (string, error) {
+	if err := b.work(len(s)); err != nil {
+		return "", err
+	}
+	return b.made(how(s))
 }
 
 // plainText is a value that may be printed as it is.
@@ -109,30 +135,31 @@ func plainText(v any) (string, error) {
 }
 
 // quoted is a function that makes any text harmless in a format.
-func quoted(how func(string) string) func(any) (string, error) {
+func (b *budget) quoted(how func(string) string) func(any) (string, error) {
 	return func(v any) (string, error) {
 		if free, is := v.(freeText); is {
-			return made(how(free.text()))
+			return b.change(free.text(), how)
 		}
 		s, err := plainText(v)
 		if err != nil {
 			return "", err
 		}
-		return made(how(s))
+		return b.change(s, how)
 	}
 }
 
 // word is a function that changes the letters of a text, which is as free as it was.
-func word(how func(string) string) func(any) (any, error) {
+func (b *budget) word(how func(string) string) func(any) (any, error) {
 	return func(v any) (any, error) {
 		if free, is := v.(freeText); is {
-			return newFreeText(how(free.text())), nil
+			s, err := b.change(free.text(), how)
+			return newFreeText(s), err
 		}
 		s, err := plainText(v)
 		if err != nil {
 			return nil, err
 		}
-		return made(how(s))
+		return b.change(s, how)
 	}
 }
 
@@ -203,33 +230,49 @@ func snake(s string) string { return strings.ToLower(strings.Join(parts(s), "_")
 
 func camel(s string) string { return strings.ReplaceAll(title(s), " ", "") }
 
-// join puts a separator between texts: {{join ", " .a .b}}.
-func join(separator string, values ...any) (string, error) {
+// plainTexts are values that may be printed as they are, no more of them than a function makes.
+func (b *budget) plainTexts(values []any) ([]string, error) {
 	list := make([]string, len(values))
+	bytes := 0
 	for i, v := range values {
-		s, err := plainText(v)
-		if err != nil {
-			return "", err
+		var err error
+		if list[i], err = plainText(v); err != nil {
+			return nil, err
 		}
-		list[i] = s
+		bytes += len(list[i])
 	}
-	return made(strings.Join(list, separator))
+	return list, cmp.Or(fits(bytes), b.work(bytes))
+}
+
+// join puts a separator between texts: {{join ", " .a .b}}.
+func (b *budget) join(separator string, values ...any) (string, error) {
+	list, err := b.plainTexts(values)
+	if err == nil {
+		err = fits(len(separator) * max(0, len(list)-1))
+	}
+	if err != nil {
+		return "", err
+	}
+	return b.made(strings.Join(list, separator))
 }
 
 // indent puts n spaces in front of each line of a text.
-func indent(n int, v any) (string, error) {
+func (b *budget) indent(n int, v any) (string, error) {
 	s, err := plainText(v)
+	if err == nil {
+		err = b.work(len(s))
+	}
 	if err != nil {
 		return "", err
 	}
 	if n < 0 || n > 100 {
 		return "", fmt.Errorf("%d is no number of spaces", n)
 	}
-	space := strings.Repeat(" ", n)
-	if len(s)+n*(strings.Count(s, "\n")+1) > maxMade {
-		return made(strings.Repeat("x", maxMade+1))
+	if err := fits(len(s) + n*(strings.Count(s, "\n")+1)); err != nil {
+		return "", err
 	}
-	return space + strings.ReplaceAll(s, "\n", "\n"+space), nil
+	space := strings.Repeat(" ", n)
+	return b.made(space + strings.ReplaceAll(s, "\n", "\n"+space))
 }
 
 // index is the option of that name: one that is not there is an error, not nothing.
@@ -248,14 +291,15 @@ var (
 )
 
 // format is printf with the few verbs that are needed, and widths that fit a line.
-func format(form string, values ...any) (string, error) {
+func (b *budget) format(form string, values ...any) (string, error) {
+	if err := cmp.Or(fits(len(form)), b.work(len(form))); err != nil {
+		return "", err
+	}
 	if verbStart.MatchString(verbForm.ReplaceAllString(form, "")) {
 		return "", fmt.Errorf("%q has a verb that is none of %%s %%d %%v %%q %%t %%x, or is wider than 99", form)
 	}
-	for _, v := range values {
-		if _, err := plainText(v); err != nil {
-			return "", err
-		}
+	if _, err := b.plainTexts(values); err != nil {
+		return "", err
 	}
-	return made(fmt.Sprintf(form, values...))
+	return b.made(fmt.Sprintf(form, values...))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ func (t *Template) Plan(r Request) (*Plan, error) {
 		p.Files = append(p.Files, f)
 	}
 	slices.SortFunc(p.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
-	return p, refuseClashes(p.Files)
+	return p, cmp.Or(refuseClashes(p.Files), refuseRepositories(p.Files))
 }
 
 // answer settles all answers: as texts, and as the template sees them.
@@ -216,6 +217,26 @@ func refuseClashes(files []File) error {
 				return fault.New(fault.TemplateEscapes, "%.200q is written twice, or is a file and a folder", f.Path)
 			}
 			seen[at] = kind
+		}
+	}
+	return nil
+}
+
+// refuseRepositories looks for a folder that git would take for a repository, and its configuration for
+// one of commands to run, as soon as somebody stands in it (gitrepository-layout(5)).
+func refuseRepositories(files []File) error {
+	there := make(map[string]bool)
+	for _, f := range files {
+		lower := strings.ToLower(f.Path)
+		there[lower] = true
+		for dir := path.Dir(lower); dir != "."; dir = path.Dir(dir) {
+			there[dir+"/"] = true
+		}
+	}
+	for _, f := range files {
+		dir, name := path.Split(strings.ToLower(f.Path))
+		if name == "head" && (there[dir+"commondir"] || there[dir+"objects/"] && there[dir+"refs/"]) {
+			return fault.New(fault.TemplateEscapes, "%.200q would be in a folder that git takes for a repository", f.Path)
 		}
 	}
 	return nil

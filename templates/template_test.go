@@ -70,6 +70,11 @@ func TestBadTemplates(t *testing.T) {
 		"git's own":                  {sources(head, "dot_git/config", ""), fault.TemplateEscapes},
 		"git's own in capitals":      {sources(head, "dot_GIT/config", ""), fault.TemplateEscapes},
 		"submodules":                 {sources(head, "dot_gitmodules", ""), fault.TemplateEscapes},
+		"repository in a folder":     {sources(head, "a/HEAD", "", "a/config", "", "a/objects/x", "", "a/refs/heads/x", ""), fault.TemplateEscapes},
+		"repository in the root":     {sources(head, "HEAD", "", "objects/x", "", "refs/x", ""), fault.TemplateEscapes},
+		"repository in small words":  {sources(head, "a/head.tmpl", "", "a/Objects/x", "", "a/refs/x", ""), fault.TemplateEscapes},
+		"repository of another one":  {sources(head, "a/HEAD", "", "a/commondir", "../b"), fault.TemplateEscapes},
+		"a file HEAD":                {sources(head, "a/HEAD", "", "objects/x", "", "refs/x", ""), ""},
 		"device of Windows":          {sources(head, "con.txt", ""), fault.TemplateEscapes},
 		"nothing but the suffix":     {sources(head, "a/.tmpl", ""), fault.TemplateEscapes},
 		"twice":                      {append(sources(head, "a", ""), Source{"a", nil}), fault.TemplateEscapes},
@@ -107,7 +112,12 @@ func TestBadTemplates(t *testing.T) {
 		"loops in loops":             {sources(head, "a.tmpl", `{{range 1000}}{{range 1000}}{{range 1000}}{{end}}{{end}}{{end}}`), fault.TemplateTooMuch},
 		"doubling calls":             {sources(head, "a.tmpl", doubling(40)), fault.TemplateTooMuch},
 		"doubling text":              {sources(head, "a.tmpl", `{{$x := "aaaaaaaa"}}{{range 40}}{{$x = printf "%s%s" $x $x}}{{end}}`), fault.TemplateTooMuch},
-		"long output":                {sources(head, "a.tmpl", `{{range 90000}}`+strings.Repeat("a", 100)+`{{end}}`), fault.TemplateTooMuch},
+		"join of many long texts":    {sources(head, "a.tmpl", long+`{{join "" `+strings.Repeat("$x ", 1000)+`}}`), fault.TemplateTooMuch},
+		"join by a long text":        {sources(head, "a.tmpl", long+`{{join $x "" "" "" ""}}`), fault.TemplateTooMuch},
+		"printf of many long texts":  {sources(head, "a.tmpl", long+`{{printf "`+strings.Repeat("%.1s", 1000)+`" `+strings.Repeat("$x ", 1000)+`}}`), fault.TemplateTooMuch},
+		"work without output":        {sources(head, "a.tmpl", long+`{{range 1000}}{{$y := printf "%.1s" (md $x)}}{{end}}`), fault.TemplateTooMuch},
+		"long list in a loop":        {sources(head, "a.tmpl", `{{range 1000}}`+strings.Repeat("{{$y := not true}}", 100)+`{{end}}`), fault.TemplateTooMuch},
+		"long output":                {sources(head, "a.tmpl", `{{range 40000}}`+strings.Repeat("a", 100)+`{{end}}`), fault.TemplateTooMuch},
 		"large file":                 {sources(head, "a", strings.Repeat("a", MaxFile+1)), fault.TemplateTooMuch},
 		"deep, and harmless":         {sources(head, "a.tmpl", deep), ""},
 	} {
@@ -123,6 +133,9 @@ func TestBadTemplates(t *testing.T) {
 		}
 	}
 }
+
+// long is a variable with as long a text as there may be.
+var long = `{{$x := "aaaaaaaa"}}` + strings.Repeat(`{{$x = printf "%s%s" $x $x}}`, 13)
 
 // doubling is a template whose parts call the next one twice each, and print nothing.
 func doubling(n int) string {

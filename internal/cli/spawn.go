@@ -127,6 +127,7 @@ func (c *spawnNewCmd) make(a *app, where *site, plan *templates.Plan, named stri
 		return nil, err
 	}
 	defer stage.Close()
+	defer survivePipes()() // what hooks say may have no reader
 	if !c.NoGit && !where.within {
 		return c.found(a, stage, plan, named)
 	}

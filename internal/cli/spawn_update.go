@@ -165,6 +165,7 @@ func (c *spawnUpdateCmd) merge(a *app, base *spawn.Base, plan *templates.Plan, n
 	if err != nil {
 		return err
 	}
+	defer survivePipes()() // what hooks say may have no reader
 	id, tree, conflicts, err := base.Merge(a.ctx, a.repo, a.out.messages(), plan)
 	if err != nil {
 		return err

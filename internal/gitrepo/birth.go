@@ -17,8 +17,9 @@ import (
 )
 
 // standing are the settings with which a repository is made that is going to be moved: nothing that
-// git starts goes on in the background, or remembers where it was.
-var standing = []string{"-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false"}
+// git starts goes on in the background, or remembers where it was. Of files that were made a moment ago
+// git need not warn that it will end their lines otherwise, or refuse them for it.
+var standing = []string{"-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.safecrlf=false"}
 
 // Init makes a repository of a folder, as `git init` does there: with the user's branch, template
 // and format. The faults are GitMissing (VM111), DiskFull (VM508), ReadOnly (VM507) and GitRefused (VM112).

@@ -31,7 +31,7 @@ func (r *Repo) CommitTree(ctx context.Context, tree, parent OID, message string)
 // has to finish it, the files with conflicts are returned, by their paths from the top, and all is as
 // git leaves it. After a fault the work tree is as it was. The faults are those of [FirstCommit].
 func (r *Repo) MergeCommit(ctx context.Context, messages io.Writer, id OID, message string) (conflicts []string, err error) {
-	err = r.tell(ctx, messages, "merge", "-q", "--ff", "--no-edit", "-m", message, string(id))
+	err = r.tell(ctx, messages, "merge", "-q", "--ff", "--commit", "--no-squash", "--no-rerere-autoupdate", "--no-edit", "-m", message, string(id))
 	if err == nil {
 		return nil, nil
 	}
@@ -58,7 +58,7 @@ func (r *Repo) Merging() bool {
 }
 
 // FetchTemplates fetches a tag, branch or commit from an address into a folder that is made for it, and
-// returns the repository there and the commit. Close it after use. The faults are BadTemplateAddress
+// returns the repository there, of the hash that the remote has, and the commit. Close it after use. The faults are BadTemplateAddress
 // (VM813), TemplateUnreachable (VM814) and DiskFull (VM508).
 func FetchTemplates(ctx context.Context, o Options, messages io.Writer, address, revision, dir string) (*Repo, OID, error) {
 	switch {
@@ -67,18 +67,14 @@ func FetchTemplates(ctx context.Context, o Options, messages io.Writer, address,
 	case !plainRevision(revision):
 		return nil, "", fault.New(fault.BadTemplateAddress, "%.80q is no tag, branch or commit", revision)
 	}
-	g := git{dir: dir, env: here(childEnv(o.Env, false))}
-	if _, err := g.run(ctx, nil, "init", "-q", "--bare", "--template=", "."); err != nil {
-		return nil, "", refused(err, "no repository can be made for the templates")
-	}
-	r, err := Open(ctx, Options{Dir: dir, Env: here(o.Env)})
+	r, err := fetchRevision(ctx, o, messages, address, revision, dir)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fetchFault(err, address, revision)
 	}
-	id, err := r.fetchRevision(ctx, messages, address, revision)
+	id, _, err := r.ResolveCommit(ctx, wantedRef)
 	if err != nil {
 		r.Close()
-		return nil, "", err
+		return nil, "", fault.New(fault.TemplateUnreachable, "%.80q of %.200q is no commit", revision, WithoutPassword(address)).With("url", fault.Quote(WithoutPassword(address))).Because(err)
 	}
 	return r, id, nil
 }
@@ -86,24 +82,53 @@ func FetchTemplates(ctx context.Context, o Options, messages io.Writer, address,
 // wantedRef is where a revision of a template lies.
 const wantedRef = "refs/templates/wanted"
 
-func (r *Repo) fetchRevision(ctx context.Context, messages io.Writer, address, revision string) (OID, error) {
+// fetchRevision fetches a revision into a repository of the hash that the remote has, which git says only
+// when it is another one.
+func fetchRevision(ctx context.Context, o Options, messages io.Writer, address, revision, dir string) (*Repo, error) {
+	if isOID("sha256", OID(revision)) {
+		return fetchInto(ctx, o, messages, address, revision, filepath.Join(dir, "sha256"), "sha256")
+	}
+	words := &heldBack{to: messages}
+	r, err := fetchInto(ctx, o, words, address, revision, filepath.Join(dir, "sha1"), "sha1")
+	var f *failure
+	if asFailure(err, &f) && f.says("server sha256") {
+		return fetchInto(ctx, o, messages, address, revision, filepath.Join(dir, "sha256"), "sha256")
+	}
+	words.release()
+	return r, err
+}
+
+// fetchInto fetches a revision into a repository that it makes. That is not a bare one, which is not found
+// where safe.bareRepository is explicit.
+func fetchInto(ctx context.Context, o Options, messages io.Writer, address, revision, dir, algorithm string) (*Repo, error) {
+	g := git{dir: filepath.Dir(dir), env: here(childEnv(o.Env, false))}
+	if _, err := g.run(ctx, nil, "init", "-q", "--template=", "--object-format="+algorithm, dir); err != nil {
+		return nil, refused(err, "no repository can be made for the templates")
+	}
+	r, err := Open(ctx, Options{Dir: dir, Env: here(o.Env)})
+	if err != nil {
+		return nil, err
+	}
 	r.git.landing = filepath.Join(r.CommonDir, "objects", "pack")
-	err := r.git.transfer(ctx, nil, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head",
+	err = r.git.transfer(ctx, nil, messages, "-c", "fetch.fsckObjects=true", "fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head",
 		"--no-recurse-submodules", "--end-of-options", address, "+"+revision+":"+wantedRef)
+	if err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// fetchFault says why templates could not be fetched.
+func fetchFault(err error, address, revision string) error {
 	var f *failure
 	switch {
-	case asFailure(err, &f) && f.lacksSpace():
-		return "", fault.New(fault.DiskFull, "the templates cannot be written: no space is left").Because(f)
-	case asFailure(err, &f):
-		return "", fault.New(fault.TemplateUnreachable, "%.200q cannot be fetched from %.200q", revision, WithoutPassword(address)).With("url", fault.Quote(WithoutPassword(address))).Because(f)
-	case err != nil:
-		return "", err
+	case !asFailure(err, &f):
+		return err
+	case f.lacksSpace():
+		return fault.New(fault.DiskFull, "the templates cannot be written: no space is left").Because(f)
 	}
-	id, _, err := r.ResolveCommit(ctx, wantedRef)
-	if err != nil {
-		return "", fault.New(fault.TemplateUnreachable, "%.80q of %.200q is no commit", revision, WithoutPassword(address)).With("url", fault.Quote(WithoutPassword(address))).Because(err)
-	}
-	return id, nil
+	return fault.New(fault.TemplateUnreachable, "%.200q cannot be fetched from %.200q", revision, WithoutPassword(address)).With("url", fault.Quote(WithoutPassword(address))).Because(f)
 }
 
 // WithoutPassword is an address as it may be kept: without the password in it, and over HTTP without the user,

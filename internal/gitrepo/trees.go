@@ -47,9 +47,9 @@ func (r *Repo) FilesAt(ctx context.Context, commit OID, folder string) ([]TreeFi
 	return files, nil
 }
 
-// ReadFiles reads the contents of listed files, each of at most limit bytes. The faults are those
-// of [Store], and BadOperand (VM113) for what is no file, such as a submodule.
-func (r *Repo) ReadFiles(ctx context.Context, files []TreeFile, limit int64) error {
+// ReadFiles reads the contents of listed files, each of at most most bytes, and all of them of at most
+// together. The faults are those of [Store], and BadOperand (VM113) for what is no file, such as a submodule.
+func (r *Repo) ReadFiles(ctx context.Context, files []TreeFile, most, together int64) error {
 	ids := make([]OID, len(files))
 	for i, f := range files {
 		if f.Mode == "160000" {
@@ -57,8 +57,12 @@ func (r *Repo) ReadFiles(ctx context.Context, files []TreeFile, limit int64) err
 		}
 		ids[i] = f.ID
 	}
-	return r.ReadMany(ctx, ids, limit, func(i int, o Object, err error) error {
+	var came int64
+	return r.ReadMany(ctx, ids, most, func(i int, o Object, err error) error {
 		files[i].Data = o.Data
+		if came += int64(len(o.Data)); err == nil && came > together {
+			err = fault.New(fault.ObjectTooLarge, "the files have more than %d bytes together", together)
+		}
 		return err
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"testing"
+
+	"github.com/VaultSovereign/git-vaultmesh/internal/fault"
 )
 
 // Trees that are made here are those that git makes, and are found, listed and replaced in others.
@@ -35,10 +37,13 @@ func TestTrees(t *testing.T) {
 		}
 		listed, err := r.FilesAt(ctx, id, "a")
 		if err == nil {
-			err = r.ReadFiles(ctx, listed, 10)
+			err = r.ReadFiles(ctx, listed, 10, 2)
 		}
 		if err != nil || len(listed) != 2 || listed[0].Path != "b/c" || listed[0].Mode != "100755" || string(listed[1].Data) != "3" {
 			t.Errorf("in a are %+v, %v", listed, err)
+		}
+		if err := r.ReadFiles(ctx, listed, 10, 1); !fault.Has(err, fault.ObjectTooLarge) {
+			t.Errorf("of more than there may be together: %v", err)
 		}
 		other, more := TreeOfFiles(algorithm, files[:1])
 		changed, above, err := r.Replant(ctx, root, "a/b", other)

@@ -107,9 +107,9 @@ func (e External) sources(ctx context.Context, repo *gitrepo.Repo, id gitrepo.OI
 			return nil, fault.New(fault.TemplateEscapes, "%.200q is a link, or another thing than a file", f.Path)
 		}
 	}
-	if err := repo.ReadFiles(ctx, inside, templates.MaxFile); err != nil {
+	if err := repo.ReadFiles(ctx, inside, templates.MaxFile, templates.MaxTotal); err != nil {
 		if fault.Has(err, fault.ObjectTooLarge) {
-			err = fault.New(fault.TemplateTooMuch, "a file of the template has more than %d bytes", templates.MaxFile)
+			err = fault.New(fault.TemplateTooMuch, "a file of the template has more than %d bytes, or all of them more than %d", templates.MaxFile, templates.MaxTotal)
 		}
 		return nil, err
 	}

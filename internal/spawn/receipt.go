@@ -30,6 +30,10 @@ func Receipt(repo *gitrepo.Repo, plan *templates.Plan, template string, output t
 	return r
 }
 
+// maxCommitted bounds the files of a commit that are read for a digest, in bytes: what a template makes,
+// and what hooks may have added.
+const maxCommitted = 4 * templates.MaxTotal
+
 // Committed is the digest of the files that a commit has in a folder, as of a plan. The faults are
 // those of [gitrepo.Repo.FilesAt].
 func Committed(ctx context.Context, repo *gitrepo.Repo, id gitrepo.OID, folder string) (templates.Digest, error) {
@@ -37,7 +41,7 @@ func Committed(ctx context.Context, repo *gitrepo.Repo, id gitrepo.OID, folder s
 	if err != nil {
 		return templates.Digest{}, err
 	}
-	if err := repo.ReadFiles(ctx, listed, templates.MaxTotal); err != nil {
+	if err := repo.ReadFiles(ctx, listed, templates.MaxTotal, maxCommitted); err != nil {
 		return templates.Digest{}, err
 	}
 	files := make([]templates.File, len(listed))

@@ -86,6 +86,36 @@ func TestLacking(t *testing.T) {
 	}
 }
 
+// A tool that does something with the folder that it is asked in does it in none of the user's, and of one
+// that says very much only the beginning is read.
+func TestLackingIsKeptAway(t *testing.T) {
+	here, tools := t.TempDir(), t.TempDir()
+	for name, script := range map[string]string{
+		"meddles": "touch made; rm version; echo 1.0",
+		"babbles": "head -c 1000000 /dev/zero; echo 1.0",
+	} {
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(here, "version"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", tools+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Chdir(here)
+	lacks := Lacking(context.Background(), []templates.Tool{
+		{Name: "meddles", Minimum: "2.0", Version: []string{"meddles", "version"}},
+		{Name: "babbles", Minimum: "2.0", Version: []string{"babbles", "version"}},
+	}, os.Environ(), nil)
+	if len(lacks) != 1 || lacks[0].Tool != "meddles" || lacks[0].Found != "1.0" {
+		t.Errorf("lacking are %+v", lacks)
+	}
+	entries, err := os.ReadDir(here)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "version" {
+		t.Errorf("in the folder are now %v, %v", entries, err)
+	}
+}
+
 // memory is one that counts how often it was asked.
 type memory map[string]string
 
@@ -170,6 +200,26 @@ func TestStageLeavesNothing(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "x")); err == nil && c.spoil == nil {
 			t.Errorf("%s: a folder is left", name)
 		}
+	}
+}
+
+// Of two who make something in the same empty folder one at least sees the other.
+func TestStageIsAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := NewStage(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.alone(); err != nil {
+		t.Errorf("nobody else is there: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".spawn-other"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.alone(); !fault.Has(err, fault.FolderInTheWay) {
+		t.Errorf("somebody else is there: %v", err)
 	}
 }
 

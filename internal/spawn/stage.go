@@ -88,11 +88,24 @@ func NewStage(place string) (*Stage, error) {
 	if err == nil {
 		err = like(beside, s.Dir)
 	}
+	if err == nil && empty {
+		err = s.alone()
+	}
 	if err != nil {
 		s.Close()
 		return nil, writeFault(err, place)
 	}
 	return s, nil
+}
+
+// alone sees that nothing is in an empty folder but the stage: of two that are made there at the same time
+// one at least is seen by the other.
+func (s *Stage) alone() error {
+	entries, err := os.ReadDir(s.place)
+	if err == nil && len(entries) > 1 {
+		err = fault.New(fault.FolderInTheWay, "%s is not empty any more", s.place)
+	}
+	return err
 }
 
 // like gives a temporary folder the permissions that a new folder has.
@@ -210,6 +223,9 @@ func (s *Stage) moveWhole() error {
 		return err
 	}
 	if err := os.Rename(s.Dir, s.place); err != nil {
+		if _, taken := Free(s.place); taken != nil { // by somebody who came between
+			return taken
+		}
 		return writeFault(err, s.place)
 	}
 	s.placed = []string{s.place}

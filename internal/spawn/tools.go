@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -78,12 +79,7 @@ func lacking(ctx context.Context, t templates.Tool, env []string, kept Memory) *
 			return nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, t.Version[0], t.Version[1:]...)
-	cmd.Env, cmd.WaitDelay = env, time.Second
-	said, _ := cmd.CombinedOutput() // what ends badly says no version
-	lack.Found = versionForm.FindString(string(said))
+	lack.Found = versionForm.FindString(said(ctx, t, env))
 	if lack.Found != "" && older(lack.Found, t.Minimum) {
 		return lack
 	}
@@ -91,6 +87,37 @@ func lacking(ctx context.Context, t templates.Tool, env []string, kept Memory) *
 		kept.Save(name, []byte(lack.Found))
 	}
 	return nil
+}
+
+// said is what a tool says of its version, "" where it cannot be asked. It is asked in an empty folder of
+// its own: a program that takes the word for a file, a target or a script finds none there.
+func said(ctx context.Context, t templates.Tool, env []string) string {
+	dir, err := os.MkdirTemp("", "vaultmesh-tool-")
+	if err != nil {
+		return ""
+	}
+	defer os.RemoveAll(dir)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	words := new(beginning)
+	cmd := exec.CommandContext(ctx, t.Version[0], t.Version[1:]...)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, env, time.Second
+	cmd.Stdout, cmd.Stderr = words, words
+	_ = cmd.Run() // what ends badly says no version
+	return string(words.kept)
+}
+
+// beginning keeps the first of what is written to it, and takes no more than that.
+type beginning struct{ kept []byte }
+
+// Write keeps p.
+func (b *beginning) Write(p []byte) (int, error) {
+	const most = 64 << 10
+	if len(b.kept)+len(p) > most {
+		return 0, io.ErrShortWrite
+	}
+	b.kept = append(b.kept, p...)
+	return len(p), nil
 }
 
 // keptName stands for a program's file as it is now, "" where that cannot be looked at.
