@@ -8,6 +8,9 @@ import type { TestContext } from "node:test";
 
 import { find, freePort, listens, missing, until } from "./queuetest.js";
 
+/** One that a URL cannot have as it is. */
+const password = "a/b@c:d%20";
+
 /**
  * The URL of a server with JetStream for this test: the one that TEST_NATS_URL
  * names, or one that is started and ends with the test. Where neither is to be
@@ -20,12 +23,12 @@ export async function startServer(t: TestContext): Promise<string | undefined> {
   if (!program) return missing(t, "no nats-server here (apt-get install nats-server), and TEST_NATS_URL is not set");
   const dir = mkdtempSync(join(tmpdir(), "nats"));
   const port = await freePort();
-  const args = ["--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", dir];
+  const args = ["--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", dir, "--user", "test", "--pass", password];
   const child = spawn(program, args, { stdio: "ignore" });
   t.after(async () => {
     if (child.kill("SIGKILL")) await new Promise((resolve) => child.once("exit", resolve));
     rmSync(dir, { recursive: true, force: true });
   });
   await until("the start of nats-server", () => listens(port));
-  return `nats://127.0.0.1:${port}`;
+  return `nats://test:${encodeURIComponent(password)}@127.0.0.1:${port}`;
 }
