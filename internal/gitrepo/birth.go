@@ -67,9 +67,9 @@ func here(env []string) []string {
 func FirstCommit(ctx context.Context, o Options, messages io.Writer, message string) error {
 	r := newRepo(git{dir: o.Dir, env: here(childEnv(o.Env, true))})
 	r.CommonDir = filepath.Join(o.Dir, ".git")
-	err := r.tell(ctx, messages, "add", "--all", "--force", "--", ".")
+	err := r.stage(ctx, messages, ".")
 	if err == nil {
-		err = r.tell(ctx, messages, "commit", "-q", "-m", message)
+		err = r.commitFault(r.tell(ctx, messages, "commit", "-q", "-m", message))
 	}
 	return err
 }
@@ -79,9 +79,9 @@ func FirstCommit(ctx context.Context, o Options, messages io.Writer, message str
 // that there is room for it. The faults are those of [FirstCommit].
 func (r *Repo) CommitFolder(ctx context.Context, messages io.Writer, folder, message string) (OID, Commit, error) {
 	path := ":(top,literal)" + folder
-	err := r.tell(ctx, messages, "add", "--force", "--", path)
+	err := r.stage(ctx, messages, path)
 	if err == nil {
-		err = r.tell(ctx, messages, "commit", "-q", "--only", "-m", message, "--", path)
+		err = r.commitFault(r.tell(ctx, messages, "commit", "-q", "--only", "-m", message, "--", path))
 	}
 	if err != nil {
 		return "", Commit{}, err
@@ -149,7 +149,13 @@ func (r *Repo) tell(ctx context.Context, messages io.Writer, args ...string) err
 	if err == nil {
 		words.release()
 	}
-	return r.commitFault(err)
+	return err
+}
+
+// stage adds files to the index, of which no hook is asked.
+func (r *Repo) stage(ctx context.Context, messages io.Writer, path string) error {
+	err := r.tell(ctx, messages, "add", "--all", "--force", "--", path)
+	return r.roomFault(r.writeFault(err, "git does not take the files"))
 }
 
 // heldBack keeps words until it is known whether they are a fault's causes.

@@ -31,7 +31,7 @@ func (r *Repo) CommitTree(ctx context.Context, tree, parent OID, message string)
 // has to finish it, the files with conflicts are returned, by their paths from the top, and all is as
 // git leaves it. After a fault the work tree is as it was. The faults are those of [FirstCommit].
 func (r *Repo) MergeCommit(ctx context.Context, messages io.Writer, id OID, message string) (conflicts []string, err error) {
-	err = r.tell(ctx, messages, "merge", "-q", "--ff", "--commit", "--no-squash", "--no-rerere-autoupdate", "--no-edit", "-m", message, string(id))
+	err = r.commitFault(r.tell(ctx, messages, "merge", "-q", "--ff", "--commit", "--no-squash", "--no-rerere-autoupdate", "--no-edit", "-m", message, string(id)))
 	if err == nil {
 		return nil, nil
 	}
@@ -51,10 +51,14 @@ func (r *Repo) MergeCommit(ctx context.Context, messages io.Writer, id OID, mess
 	return nil, err
 }
 
-// Merging tells whether a merge waits to be finished.
-func (r *Repo) Merging() bool {
-	_, err := os.Stat(filepath.Join(r.GitDir, "MERGE_HEAD"))
-	return err == nil
+// Waiting is what waits to be finished, such as a merge, "" for nothing.
+func (r *Repo) Waiting() string {
+	for file, what := range map[string]string{"MERGE_HEAD": "merge", "rebase-merge": "rebase", "rebase-apply": "rebase", "CHERRY_PICK_HEAD": "cherry-pick", "REVERT_HEAD": "revert"} {
+		if _, err := os.Stat(filepath.Join(r.GitDir, file)); err == nil {
+			return what
+		}
+	}
+	return ""
 }
 
 // FetchTemplates fetches a tag, branch or commit from an address into a folder that is made for it, and

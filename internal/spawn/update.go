@@ -88,11 +88,11 @@ func precedes(ctx context.Context, repo *gitrepo.Repo, earlier, later gitrepo.OI
 	return repo.IsAncestor(ctx, earlier, later)
 }
 
-// Clean sees that no tracked file differs from what is committed, and that no merge waits. The fault is
+// Clean sees that no tracked file differs from what is committed, and that no merge or rebase waits. The fault is
 // Uncommitted (VM817).
 func Clean(ctx context.Context, repo *gitrepo.Repo) error {
-	if repo.Merging() {
-		return fault.New(fault.Uncommitted, "a merge waits to be finished")
+	if what := repo.Waiting(); what != "" {
+		return fault.New(fault.Uncommitted, "a %s waits to be finished", what)
 	}
 	dirty, err := repo.Dirty(ctx)
 	if err == nil && dirty {
