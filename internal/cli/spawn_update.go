@@ -12,6 +12,8 @@ import (
 	"github.com/VaultSovereign/git-vaultmesh/internal/query"
 	"github.com/VaultSovereign/git-vaultmesh/internal/record"
 	"github.com/VaultSovereign/git-vaultmesh/internal/spawn"
+	"github.com/VaultSovereign/git-vaultmesh/internal/verify"
+	"github.com/VaultSovereign/git-vaultmesh/ledger"
 	"github.com/VaultSovereign/git-vaultmesh/receipt"
 	"github.com/VaultSovereign/git-vaultmesh/templates"
 )
@@ -81,7 +83,33 @@ func (c *spawnUpdateCmd) base(a *app, dir string) (*spawn.Base, error) {
 	if err != nil {
 		return nil, err
 	}
+	if entries, err = c.trusted(a, l, spawn.About(entries, folder)); err != nil {
+		return nil, err
+	}
 	return spawn.FindBase(a.ctx, a.repo, entries, folder, head)
+}
+
+// trusted leaves receipts of a folder out that are not trusted, where others are: what a base is taken from says what of
+// yours counts as changed, and anybody who may push could name a commit that has all of it.
+func (c *spawnUpdateCmd) trusted(a *app, l *ledger.Ledger, entries []*ledger.Entry) ([]*ledger.Entry, error) {
+	genesis, err := l.Genesis(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	terms, err := anchoring{}.insisted(a, genesis.ID)
+	if err != nil {
+		return nil, err
+	}
+	report, err := verify.Receipts(a.ctx, a.repo, l, entries, terms)
+	if err != nil {
+		return nil, err
+	}
+	trusted := report.Trusted(entries)
+	if len(trusted) == 0 || len(trusted) == len(entries) {
+		return entries, nil
+	}
+	a.out.warn("%s of this folder not trusted, and left out", plural(len(entries)-len(trusted), "spawn receipt"))
+	return trusted, nil
 }
 
 // below is the path of a folder from the top of its work tree, "" for the top.

@@ -26,7 +26,7 @@ type Base struct {
 // commit has the files that it says. The faults are NotSpawned (VM816), OtherOutput (VM819) and
 // those of [gitrepo.Repo.IsAncestor].
 func FindBase(ctx context.Context, repo *gitrepo.Repo, entries []*ledger.Entry, folder string, head gitrepo.OID) (*Base, error) {
-	candidates := slices.DeleteFunc(slices.Clone(entries), func(e *ledger.Entry) bool { return !about(e, folder) })
+	candidates := About(entries, folder)
 	slices.SortStableFunc(candidates, func(a, b *ledger.Entry) int { return cmp.Compare(a.Receipt.RecordedAt, b.Receipt.RecordedAt) })
 	var latest *ledger.Entry
 	for _, e := range candidates {
@@ -65,6 +65,11 @@ func notSpawned(folder string) error {
 		return fault.New(fault.NotSpawned, "no spawn receipt is about this repository, at a commit of this branch")
 	}
 	return fault.New(fault.NotSpawned, "no spawn receipt is about the folder %.200q, at a commit of this branch", folder)
+}
+
+// About are the receipts of what was spawned in a folder, at a commit.
+func About(entries []*ledger.Entry, folder string) []*ledger.Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e *ledger.Entry) bool { return !about(e, folder) })
 }
 
 func about(e *ledger.Entry, folder string) bool {
