@@ -14,6 +14,10 @@ type updates struct {
 		Ecosystem string `yaml:"package-ecosystem"`
 		Directory string
 		Schedule  struct{ Interval string }
+		Ignore    []struct {
+			Name     string `yaml:"dependency-name"`
+			Versions []string
+		}
 	}
 }
 

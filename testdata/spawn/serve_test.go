@@ -23,7 +23,7 @@ func TestRuns(t *testing.T) {
 		if !p.runs(t) {
 			t.Skip("a module does not run")
 		}
-		if *few && len(p.with) == 0 {
+		if *few && (len(p.with) == 0 || p.kind == "web" && p.chose("mq") != "nats") {
 			t.Skip("in the whole run only")
 		}
 		if !p.serves(t) {
@@ -95,7 +95,7 @@ func (p *product) start(t *testing.T) *server {
 	}
 	switch p.chose("mq") {
 	case "rabbitmq":
-		vars[map[string]string{inGo: "RABBITMQ_URL", inPython: "QUEUE_URL"}[p.language(t)]] = need(t, rabbitMQ)
+		vars[map[string]string{inGo: "RABBITMQ_URL", inTypeScript: "RABBITMQ_URL", inPython: "QUEUE_URL"}[p.language(t)]] = need(t, rabbitMQ)
 	case "nats":
 		vars["NATS_URL"] = need(t, natsURL)
 	}
