@@ -11,7 +11,7 @@ import (
 // A product passes its own tests and checks, and can be built, as its README says: with the servers that its options bring.
 func TestOwn(t *testing.T) {
 	everyProduct(t, func(t *testing.T, p *product) {
-		if *few && !p.ownIsAmongFew() {
+		if *few && !p.isAmongFew() {
 			t.Skip("in the whole run only")
 		}
 		switch p.language(t) {
@@ -30,11 +30,9 @@ func TestOwn(t *testing.T) {
 	})
 }
 
-// ownIsAmongFew tells whether the tests of the product itself are run with -few: those of the types service and api, with
-// all options once. What they leave out is built and run all the same, by TestRuns.
-func (p *product) ownIsAmongFew() bool {
-	return p.kind == "service" && len(p.with) > 0 || p.kind == "api" && len(p.with) > 0 && p.chose("mq") == "nats"
-}
+// isAmongFew tells whether the product is built, tested by its own tests and run with -few: the type service, with all
+// options. The files of the others are read all the same.
+func (p *product) isAmongFew() bool { return p.kind == "service" && len(p.with) > 0 }
 
 // make runs targets of the product's own Makefile, and hands back what they say.
 func (p *product) make(t *testing.T, env []string, targets ...string) string {
@@ -66,12 +64,7 @@ func (p *product) ownPython(t *testing.T) {
 }
 
 func (p *product) ownGo(t *testing.T) {
-	var env []string
-	if *few {
-		// One server for all packages, so one package after another; in the whole run they start their own, as a user's do.
-		env = append(p.servers(t), "GOFLAGS=-mod=readonly -p=1")
-	}
-	p.make(t, env, "lint", "test", "build")
+	p.make(t, nil, "lint", "test", "build") // packages start their own servers, as a user's do
 	p.output(t, p.command("go", "mod", "verify"))
 	if name, err := os.Stat(filepath.Join(p.dir, "bin", p.name)); err != nil || name.Mode()&0o111 == 0 {
 		t.Errorf("make build made no program: %v", err)

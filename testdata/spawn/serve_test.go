@@ -23,7 +23,7 @@ func TestRuns(t *testing.T) {
 		if !p.runs(t) {
 			t.Skip("a module does not run")
 		}
-		if *few && (len(p.with) == 0 || p.kind == "web" && p.chose("mq") != "nats") {
+		if *few && !p.isAmongFew() {
 			t.Skip("in the whole run only")
 		}
 		if !p.serves(t) {
