@@ -210,13 +210,22 @@ func (r *Repo) Configure(settings []Setting) error {
 	var text strings.Builder
 	for _, s := range settings {
 		section, name, _ := strings.Cut(s.Name, ".")
-		text.WriteString("[" + section + "]\n\t" + name + " = \"" + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s.Value) + "\"\n")
+		if last := strings.LastIndexByte(name, '.'); last >= 0 { // a subsection is between, dots and all
+			section += " " + quoted(name[:last])
+			name = name[last+1:]
+		}
+		text.WriteString("[" + section + "]\n\t" + name + " = " + quoted(s.Value) + "\n")
 	}
 	_, err = file.WriteString(text.String())
 	if err = errors.Join(err, file.Close()); err != nil {
 		return diskFault(err, "the configuration cannot be written", r.CommonDir)
 	}
 	return nil
+}
+
+// quoted is a text as git's configuration quotes it (git-config, "Syntax").
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
 // Identities are the author and committer that git would commit with now, in a repository or, where
